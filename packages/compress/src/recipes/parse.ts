@@ -1,0 +1,158 @@
+import { readFile } from 'node:fs/promises';
+import { SlmError } from '@slm-compress/onnx';
+import { type Document, isMap, isNode, isPair, LineCounter, type Node, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { parentsOf, type Recipe, recipeSchema, reservedNames, type Stage } from './schema.ts';
+import { nearest } from './suggest.ts';
+
+type Path = readonly PropertyKey[];
+
+/** Turns a path inside the recipe into `file:line:column`. */
+type Locate = (path: Path, key?: PropertyKey) => string;
+
+/** Reads and parses a recipe; `FILE_NOT_FOUND` when there is no such file, else as {@link parseRecipe}. */
+export async function readRecipe(file: string): Promise<Recipe> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new SlmError('FILE_NOT_FOUND', `${file}: expected a recipe, got ${code ?? 'no file'} (check the path)`, {
+      cause: error,
+    });
+  }
+  return parseRecipe(text, file);
+}
+
+/**
+ * Parses a YAML recipe and fills in the defaults. `file` only serves the messages.
+ *
+ * Throws `RECIPE_UNKNOWN_KEY` for a key that means nothing there and `RECIPE_INVALID` for everything else (syntax,
+ * wrong types, unknown rows, two stages of one name); messages start with `file:line:column`.
+ */
+export function parseRecipe(text: string, file = 'recipe.yaml'): Recipe {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  const syntax = document.errors[0];
+  if (syntax !== undefined) throw new SlmError('RECIPE_INVALID', `${at(syntax.pos[0])}: ${firstLine(syntax.message)}`);
+  const locate: Locate = (path, key) => at(offsetOf(document, path, key));
+  const parsed = recipeSchema.safeParse(document.toJS());
+  if (!parsed.success) throw toError(parsed.error, locate);
+  const raw = parsed.data;
+  const stages = raw.stages.map(toStage);
+  checkRows(stages, raw.report, locate);
+  return {
+    name: raw.name,
+    seed: raw.seed,
+    data: raw.data,
+    tokenizer: raw.tokenizer,
+    stages,
+    report: {
+      reference: raw.report.reference ?? stages[0]!.name,
+      final: raw.report.final ?? stages.at(-1)!.name,
+      gates: raw.report.gates,
+    },
+  };
+}
+
+function toStage(raw: z.output<typeof recipeSchema>['stages'][number]): Stage {
+  const { name } = raw;
+  if (raw.train) return { name, kind: 'train', options: raw.train };
+  if (raw.distill) return { name, kind: 'distill', options: raw.distill };
+  if (raw.prune) return { name, kind: 'prune', options: raw.prune };
+  return { name, kind: 'quantize', options: raw.quantize! };
+}
+
+function checkRows(
+  stages: readonly Stage[],
+  report: { reference?: string | undefined; final?: string | undefined },
+  locate: Locate,
+): void {
+  const known = new Map<string, Stage>();
+  const need = (row: string, path: Path) => {
+    if (known.has(row)) return;
+    const near = nearest(row, known.keys());
+    const hint =
+      near === undefined ? `rows before it: ${[...known.keys()].join(', ') || 'none'}` : `did you mean "${near}"?`;
+    throw new SlmError('RECIPE_INVALID', `${locate(path)}: expected an earlier stage, got "${row}" (${hint})`);
+  };
+  for (const [index, stage] of stages.entries()) {
+    const path = ['stages', index];
+    if (reservedNames.has(stage.name)) {
+      throw new SlmError(
+        'RECIPE_INVALID',
+        `${locate([...path, 'name'])}: the name "${stage.name}" is taken by the run itself`,
+      );
+    }
+    if (known.has(stage.name)) {
+      throw new SlmError(
+        'RECIPE_INVALID',
+        `${locate([...path, 'name'])}: expected a new name, got a second "${stage.name}"`,
+      );
+    }
+    if (stage.kind === 'distill') need(stage.options.teacher, [...path, 'distill', 'teacher']);
+    if (stage.kind === 'quantize') need(stage.options.from, [...path, 'quantize', 'from']);
+    if (stage.kind === 'prune') {
+      need(stage.options.from, [...path, 'prune', 'from']);
+      const teacher = stage.options.recovery?.teacher;
+      if (teacher !== undefined) need(teacher, [...path, 'prune', 'recovery', 'teacher']);
+    }
+    for (const parent of parentsOf(stage)) {
+      if (known.get(parent)?.kind === 'quantize') {
+        const message = `expected an FP32 model, got the quantized row "${parent}"`;
+        throw new SlmError('RECIPE_INVALID', `${locate([...path, stage.kind])}: ${message}`);
+      }
+    }
+    known.set(stage.name, stage);
+  }
+  if (report.reference !== undefined) need(report.reference, ['report', 'reference']);
+  if (report.final !== undefined) need(report.final, ['report', 'final']);
+}
+
+function toError(error: z.ZodError, locate: Locate): SlmError {
+  const unknown = error.issues.find((issue) => issue.code === 'unrecognized_keys');
+  if (unknown?.code === 'unrecognized_keys') {
+    const key = unknown.keys[0]!;
+    const candidates = keysAt(unknown.path);
+    const near = nearest(key, candidates);
+    const hint = near === undefined ? `known here: ${candidates.join(', ')}` : `did you mean "${near}"?`;
+    return new SlmError('RECIPE_UNKNOWN_KEY', `${locate(unknown.path, key)}: unknown key "${key}" (${hint})`);
+  }
+  const issue = error.issues[0]!;
+  const where = issue.path.map(String).join('.') || 'recipe';
+  return new SlmError('RECIPE_INVALID', `${locate(issue.path)}: ${where}: ${issue.message}`);
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+}
+
+/** The keys the schema knows at `path`. */
+function keysAt(path: Path): readonly string[] {
+  let schema: JsonSchema | undefined = z.toJSONSchema(recipeSchema, { io: 'input', reused: 'inline' }) as JsonSchema;
+  for (const part of path) schema = typeof part === 'number' ? schema?.items : schema?.properties?.[String(part)];
+  return Object.keys(schema?.properties ?? {});
+}
+
+/** Start of the node at `path`, or of its nearest ancestor that is there; with `key`, of that key inside it. */
+function offsetOf(document: Document, path: Path, key?: PropertyKey): number {
+  for (let length = path.length; length >= 0; length--) {
+    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (!isNode(node)) continue;
+    if (key !== undefined && length === path.length && isMap(node)) {
+      const pair = node.items.find((item) => isPair(item) && isNode(item.key) && item.key.toJSON() === key);
+      if (pair !== undefined && isNode(pair.key)) return (pair.key as Node).range?.[0] ?? 0;
+    }
+    return node.range?.[0] ?? 0;
+  }
+  return 0;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]!;
+}

