@@ -1,1 +1,3 @@
-export {};
+export { openEngine } from './open-engine.ts';
+export { type EnginePool, openPool } from './open-pool.ts';
+export type { PoolStats } from './worker-pool.ts';

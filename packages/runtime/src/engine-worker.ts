@@ -1,0 +1,53 @@
+import { workerData } from 'node:worker_threads';
+import { type Engine, isSlmError } from '@slm-compress/onnx';
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { openEngine } from './open-engine.ts';
+import { ownedBuffers } from './tensors.ts';
+import type { WorkerReply, WorkerSetup, WorkerTask, WorkerValues } from './worker-protocol.ts';
+
+const { model, options } = workerData as WorkerSetup;
+let engine: Promise<Engine> | undefined;
+
+/** The one task handler of a worker thread; see {@link WorkerTask}. */
+export default async function handle(task: WorkerTask): Promise<unknown> {
+  const begun = performance.now();
+  try {
+    const { value, transfer } = await perform(task);
+    return transferring({ ok: true, value, computeMs: performance.now() - begun }, transfer);
+  } catch (error) {
+    const code = isSlmError(error) ? error.code : 'INTERNAL';
+    const message = error instanceof Error ? error.message : String(error);
+    return { ok: false, code, message, computeMs: performance.now() - begun } satisfies WorkerReply<'run'>;
+  }
+}
+
+async function perform(
+  task: WorkerTask,
+): Promise<{ value: WorkerValues[WorkerTask['kind']]; transfer: ArrayBuffer[] }> {
+  switch (task.kind) {
+    case 'open':
+      return { value: (await opened(task.optimizedModelPath)).signature, transfer: [] };
+    case 'run': {
+      const { feeds, outputs } = task;
+      const value = await (await opened()).run(feeds, outputs === undefined ? {} : { outputs });
+      return { value, transfer: ownedBuffers(value) };
+    }
+    case 'close':
+      await (await engine)?.[Symbol.asyncDispose]();
+      return { value: null, transfer: [] };
+  }
+}
+
+/** ONNX Runtime refuses shared memory, so shared bytes are copied here, for the moment of opening only. */
+function opened(optimizedModelPath?: string): Promise<Engine> {
+  engine ??= openEngine(
+    typeof model === 'string' ? model : Uint8Array.from(new Uint8Array(model)),
+    optimizedModelPath === undefined ? options : { ...options, optimizedModelPath },
+  );
+  return engine;
+}
+
+/** Marks a reply so that piscina transfers the buffers instead of copying them. */
+function transferring(reply: unknown, buffers: readonly ArrayBuffer[]): unknown {
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: reply } as never);
+}
