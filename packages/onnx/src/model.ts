@@ -25,12 +25,14 @@ export type DataType =
   | 'float4e2m1'
   | 'float8e8m0'
   | 'uint2'
-  | 'int2';
+  | 'int2'
+  | 'float6e2m3'
+  | 'float6e3m2';
 
 /**
  * The JavaScript storage of a tensor's elements, row-major:
  * `int64`/`uint64` are BigInt arrays; `bool` and 8-bit floats are Uint8Array; `float16`/`bfloat16` are the raw bits in a
- * Uint16Array; 4- and 2-bit types are the packed bytes in a Uint8Array; complex types are interleaved pairs.
+ * Uint16Array; 6-, 4- and 2-bit types are the packed bytes in a Uint8Array; complex types are interleaved pairs.
  */
 export type TensorData =
   | Float32Array
@@ -50,6 +52,19 @@ export interface Tensor {
   readonly type: DataType;
   readonly dims: readonly number[];
   readonly data: TensorData;
+  /** The tensor's own name where it is not an initializer's (which is the map's key). */
+  readonly name?: string;
+  readonly doc?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly unknown?: UnknownFields;
+}
+
+/** A sparse initializer in coordinate form: `values` [n], `indices` int64 [n] (linear) or [n, rank]. */
+export interface SparseTensor {
+  readonly dims: readonly number[];
+  readonly values: Tensor;
+  readonly indices: Tensor;
+  readonly unknown?: UnknownFields;
 }
 
 /** A dimension: a size, a symbolic name (`batch`), or `undefined` when unknown. */
@@ -59,6 +74,11 @@ export type Dim = number | string | undefined;
 export interface TensorType {
   readonly type: DataType;
   readonly dims?: readonly Dim[];
+  /**
+   * The TypeProto as it was read, kept only where it says more than `type` and `dims` (denotations, fields of a newer
+   * schema). Written back while it still agrees with `type` and `dims`, else ignored.
+   */
+  readonly proto?: Uint8Array;
 }
 
 /** A named value with its type: a graph input or output. `type` is absent when the model does not say. */
@@ -66,15 +86,22 @@ export interface ValueInfo {
   readonly name: string;
   readonly type?: TensorType;
   readonly doc?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Protobuf fields this schema does not know, or value kinds other than tensors, kept byte for byte. */
   readonly unknown?: UnknownFields;
 }
 
-/** Raw protobuf fields that were read and not understood, in their order; written back after the known ones. */
+/**
+ * Raw protobuf fields that these types do not model (fields of a newer schema, training information, device
+ * configurations), each entry one or more whole fields; written back after the known ones.
+ */
 export type UnknownFields = readonly Uint8Array[];
 
 /** A node attribute, a union on `kind`. Integers are numbers when exact, else BigInt. */
-export type Attribute =
+export type Attribute = AttributeValue & { readonly doc?: string; readonly unknown?: UnknownFields };
+
+/** The value of an {@link Attribute}. */
+export type AttributeValue =
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'int'; readonly value: number | bigint }
   | { readonly kind: 'string'; readonly value: string }
@@ -99,6 +126,33 @@ export interface Node {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** Tells apart local functions of the same domain and name. */
+  readonly overload?: string;
+  readonly doc?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly unknown?: UnknownFields;
+}
+
+/** Names the values that quantize a tensor, by parameter (`SCALE_TENSOR`, `ZERO_POINT_TENSOR`). */
+export interface QuantizationAnnotation {
+  readonly tensor: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly unknown?: UnknownFields;
+}
+
+/** A model-local function: an operator defined by the nodes of its body. */
+export interface LocalFunction {
+  readonly domain: string;
+  readonly name: string;
+  readonly overload?: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Names of attributes without a default. */
+  readonly attributeNames: readonly string[];
+  /** Attributes with their defaults. */
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  readonly nodes: readonly Node[];
+  readonly opsets: Readonly<Record<string, number>>;
   readonly doc?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly unknown?: UnknownFields;
@@ -114,6 +168,10 @@ export interface Graph {
   readonly initializers: ReadonlyMap<string, Tensor>;
   /** Declared or inferred types of intermediate values by name. */
   readonly types: ReadonlyMap<string, TensorType>;
+  /** What the file says of intermediate values beyond a tensor type: documentation, metadata, other kinds of types. */
+  readonly valueDetails?: ReadonlyMap<string, ValueInfo>;
+  readonly sparseInitializers?: ReadonlyMap<string, SparseTensor>;
+  readonly quantization?: readonly QuantizationAnnotation[];
   readonly doc?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly unknown?: UnknownFields;
@@ -132,6 +190,7 @@ export interface Model {
   readonly doc?: string;
   /** `metadata_props`: also the lineage (recipe, seed, parent digest). */
   readonly metadata: Readonly<Record<string, string>>;
+  readonly functions?: readonly LocalFunction[];
   readonly unknown?: UnknownFields;
 }
 

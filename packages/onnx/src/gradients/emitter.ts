@@ -1,0 +1,230 @@
+import type { AttributeInput } from '../builder.ts';
+import { createGraphBuilder } from '../builder.ts';
+import type { Dim, Graph, Node, Tensor, TensorType } from '../model.ts';
+import { int64, scalar } from '../model.ts';
+
+type Attributes = Readonly<Record<string, AttributeInput>>;
+
+/**
+ * Emits the nodes of a backward graph behind a forward graph.
+ *
+ * Equal nodes are emitted once (value numbering), equal constants are stored once, and shapes known beforehand become
+ * constants, so that rules may ask for the same thing twice without making the step slower.
+ */
+export interface Emitter {
+  /** Version of the ai.onnx operator set. */
+  readonly opset: number;
+  /** Emits one node (or finds an equal one) and returns its only output. */
+  op(opType: string, inputs: readonly string[], attributes?: Attributes): string;
+  /** Like {@link Emitter.op} for `count` outputs. */
+  ops(opType: string, inputs: readonly string[], attributes: Attributes, count: number): readonly string[];
+  /** A rank-0 float32 constant. */
+  scalar(value: number): string;
+  /** A 1-D int64 constant. */
+  ints(values: readonly number[]): string;
+  /** A constant tensor; equal tensors share one initializer. */
+  constant(tensor: Tensor): string;
+  /** The tensor of an initializer or Constant node, `undefined` for computed values. */
+  valueOf(value: string): Tensor | undefined;
+  /** The integers of a constant integer tensor. */
+  intsOf(value: string | undefined): readonly number[] | undefined;
+  type(value: string): TensorType | undefined;
+  dims(value: string): readonly Dim[] | undefined;
+  rank(value: string): number | undefined;
+  setType(value: string, type: TensorType | undefined): void;
+  /** True when both shapes are known and equal, symbolic dimensions by name. */
+  sameDims(a: string, b: string): boolean;
+  /** The shape of a value as a 1-D int64 value: a constant when it is known, else a Shape node. */
+  shape(value: string): string;
+  /** Reshapes to the shape of `like`, by a constant shape where that is possible. */
+  reshapeLike(value: string, like: string): string;
+  /** Product of two values; a factor that is the constant one vanishes. */
+  mul(a: string, b: string): string;
+  /** Sum over constant `axes`. */
+  sum(value: string, axes: readonly number[], keepDims: boolean): string;
+  /** The value as rows: `[everything before, last dimension]`. */
+  rows(value: string): string;
+  /** Declares that `rows` holds the elements of `value` as rows already. */
+  setRows(value: string, rows: string): void;
+  /** Marks a gradient whose shape only broadcasts to the shape of its value. */
+  loosen(value: string): string;
+  isLoose(value: string): boolean;
+  /** The node that computes a value: forward, or emitted. */
+  producer(value: string): Node | undefined;
+  /** Adds the optional output `index` to a forward node, unless it has it, and returns its name. */
+  extraOutput(node: Node, index: number, type: TensorType | undefined): string;
+  /** Runs `body` with node names under `prefix`. */
+  scope<T>(prefix: string, body: () => T): T;
+  /** Forward nodes, some with extra outputs, then the emitted ones; initializers with the constants added. */
+  finish(renames: ReadonlyMap<string, string>): Pick<Graph, 'nodes' | 'initializers' | 'types'>;
+  /** True for a value computed by an emitted node. */
+  isEmitted(value: string): boolean;
+}
+
+/** Starts an emitter behind `graph`, which is not changed. */
+export function createEmitter(graph: Graph, opset: number): Emitter {
+  const builder = createGraphBuilder(graph.name, graph);
+  const forwardCount = graph.nodes.length;
+  const types = new Map<string, TensorType>(graph.types);
+  for (const value of [...graph.outputs, ...graph.inputs]) if (value.type) types.set(value.name, value.type);
+  for (const [name, tensor] of graph.initializers) types.set(name, { type: tensor.type, dims: tensor.dims });
+  const producers = new Map<string, Node>();
+  for (const node of graph.nodes) for (const output of node.outputs) if (output !== '') producers.set(output, node);
+  const constants = new Map<string, string>();
+  const tensors = new Map<string, Tensor>(graph.initializers);
+  const known = new Map<string, readonly string[]>();
+  const emitted = new Map<string, Node>();
+  const loose = new Set<string>();
+  const rowsOf = new Map<string, string>();
+  const rewritten = new Map<string, Node>();
+  let one = '';
+
+  const emitter: Emitter = {
+    opset,
+    op: (opType, inputs, attributes) => emitter.ops(opType, inputs, attributes ?? {}, 1)[0]!,
+    ops(opType, inputs, attributes, count) {
+      const key = JSON.stringify([opType, inputs, attributes, count]);
+      const found = known.get(key);
+      if (found) return found;
+      const made = builder.ops(opType, inputs, attributes, { outputs: count });
+      known.set(key, made);
+      const node: Node = { name: '', opType, domain: '', inputs, outputs: made, attributes: {} };
+      for (const output of made) emitted.set(output, node);
+      return made;
+    },
+    scalar(value) {
+      const name = emitter.constant(scalar(value));
+      if (value === 1) one = name;
+      return name;
+    },
+    ints: (values) => emitter.constant(int64(values)),
+    constant(tensor) {
+      const key = `${tensor.type}[${tensor.dims}]${Array.from(tensor.data as ArrayLike<unknown>, String)}`;
+      const found = constants.get(key);
+      if (found !== undefined) return found;
+      const label = tensor.data.length <= 4 ? Array.from(tensor.data as ArrayLike<unknown>, String).join(',') : 'table';
+      const name = builder.fresh(`grad/const/${tensor.type === 'float32' ? '' : `${tensor.type}/`}${label}`);
+      constants.set(key, name);
+      tensors.set(name, tensor);
+      types.set(name, { type: tensor.type, dims: tensor.dims });
+      return name;
+    },
+    valueOf(value) {
+      const tensor = tensors.get(value);
+      if (tensor) return tensor;
+      const node = producers.get(value);
+      if (node?.opType === 'Identity' || node?.opType === 'Constant') {
+        if (node.opType === 'Identity') return emitter.valueOf(node.inputs[0]!);
+        const { value: attribute, value_int, value_ints, value_float } = node.attributes;
+        if (attribute?.kind === 'tensor') return attribute.value;
+        if (value_ints?.kind === 'ints') return int64(value_ints.value.map(Number));
+        if (value_int?.kind === 'int') return int64([Number(value_int.value)], []);
+        if (value_float?.kind === 'float') return scalar(value_float.value);
+      }
+      return undefined;
+    },
+    intsOf(value) {
+      const tensor = value === undefined || value === '' ? undefined : emitter.valueOf(value);
+      return tensor && /^u?int(32|64)$/.test(tensor.type)
+        ? Array.from(tensor.data as ArrayLike<number | bigint>, Number)
+        : undefined;
+    },
+    type: (value) => types.get(value),
+    dims: (value) => types.get(value)?.dims,
+    rank: (value) => types.get(value)?.dims?.length,
+    setType(value, type) {
+      if (type && !types.has(value)) types.set(value, type);
+    },
+    sameDims(a, b) {
+      const [left, right] = [emitter.dims(a), emitter.dims(b)];
+      return (
+        a === b ||
+        (left !== undefined &&
+          right !== undefined &&
+          left.length === right.length &&
+          left.every((dim, axis) => dim !== undefined && dim === right[axis]))
+      );
+    },
+    shape(value) {
+      const dims = emitter.dims(value);
+      return dims?.every((dim) => typeof dim === 'number') ? emitter.ints(dims) : emitter.op('Shape', [value]);
+    },
+    reshapeLike(value, like) {
+      if (emitter.sameDims(value, like)) return value;
+      const from = emitter.dims(value);
+      const dims = emitter.dims(like);
+      let inferred = 0;
+      const target = dims?.map((dim, axis) => {
+        if (typeof dim === 'number') return dim;
+        if (dim !== undefined && from?.[axis] === dim) return 0;
+        inferred++;
+        return -1;
+      });
+      const fixed = target !== undefined && inferred <= 1 && !dims!.includes(0);
+      const made = emitter.op('Reshape', [value, fixed ? emitter.ints(target) : emitter.shape(like)]);
+      emitter.setType(made, emitter.type(like));
+      return made;
+    },
+    mul(a, b) {
+      if (a === one) return b;
+      if (b === one) return a;
+      return emitter.op('Mul', [a, b]);
+    },
+    sum: (value, axes, keepDims) =>
+      axes.length === 0 ? value : emitter.op('ReduceSum', [value, emitter.ints(axes)], { keepdims: keepDims ? 1 : 0 }),
+    rows(value) {
+      const dims = emitter.dims(value);
+      if (dims?.length === 2) return value;
+      const made = rowsOf.get(value);
+      if (made !== undefined) return made;
+      const width = dims?.at(-1);
+      const target =
+        typeof width === 'number'
+          ? emitter.ints([-1, width])
+          : emitter.op('Concat', [emitter.ints([-1]), emitter.op('Gather', [emitter.shape(value), emitter.ints([-1])])], {
+              axis: 0,
+            });
+      const rows = emitter.op('Reshape', [value, target]);
+      emitter.setType(rows, { type: 'float32', dims: [undefined, width] });
+      rowsOf.set(value, rows);
+      return rows;
+    },
+    setRows(value, rows) {
+      rowsOf.set(value, rows);
+    },
+    loosen(value) {
+      loose.add(value);
+      return value;
+    },
+    isLoose: (value) => loose.has(value),
+    producer: (value) => emitted.get(value) ?? producers.get(value),
+    extraOutput(node, index, type) {
+      const current = rewritten.get(node.name) ?? node;
+      const outputs = Array.from({ length: Math.max(index + 1, current.outputs.length) }, (_, i) => current.outputs[i] ?? '');
+      if (outputs[index] === '') {
+        outputs[index] = builder.fresh(`${node.outputs[0]}.${index}`);
+        rewritten.set(node.name, { ...current, outputs });
+        emitter.setType(outputs[index], type);
+      }
+      return outputs[index]!;
+    },
+    scope: (prefix, body) => builder.scope(prefix, body),
+    isEmitted: (value) => emitted.has(value),
+    finish(renames) {
+      const rename = (value: string) => renames.get(value) ?? value;
+      const all = builder.graph().nodes;
+      const initializers = new Map(graph.initializers);
+      for (const name of constants.values()) initializers.set(name, tensors.get(name)!);
+      return {
+        nodes: all.map((node, index) =>
+          index < forwardCount
+            ? (rewritten.get(node.name) ?? node)
+            : { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) },
+        ),
+        initializers,
+        types: new Map(graph.types),
+      };
+    },
+  };
+  return emitter;
+}
