@@ -1,0 +1,82 @@
+import { analyse } from 'chardet';
+import iconv from 'iconv-lite';
+
+/** Text with the way it was found: by the declared charset, or by looking at the bytes. */
+export interface DecodedText {
+  readonly text: string;
+  readonly charset: string;
+  /** True when the declared charset was missing, unknown or wrong and the bytes decided. */
+  readonly guessed: boolean;
+}
+
+/** Names iconv-lite accepts that are transfer encodings, not charsets. */
+const notCharsets = new Set(['base64', 'hex', 'internal']);
+const sampleBytes = 16_384;
+
+/**
+ * Decodes bytes of a mail part. Order: the declared charset when iconv-lite knows it (UTF-8 only if the bytes are valid
+ * UTF-8); else UTF-8 if valid; else chardet's guess on the first 16 KiB; else windows-1252. Never throws.
+ * ISO-8859-1 and ASCII are read as windows-1252, as browsers do (https://encoding.spec.whatwg.org/#names-and-labels).
+ */
+export function decodeText(bytes: Uint8Array, declared?: string): DecodedText {
+  const label = normalizeLabel(declared);
+  const known = label !== undefined && !notCharsets.has(label) && iconv.encodingExists(label);
+  const ascii = isAscii(bytes);
+  if (ascii && !(known && isStateful(label))) return { text: latin1(bytes), charset: 'ascii', guessed: false };
+  if (known && label !== 'ascii') {
+    if (label === 'utf8') {
+      const text = strictUtf8(bytes);
+      if (text !== undefined) return { text, charset: 'utf8', guessed: false };
+    } else {
+      const charset = label === 'iso88591' || label === 'latin1' ? 'windows1252' : label;
+      return { text: iconv.decode(asBuffer(bytes), charset), charset, guessed: false };
+    }
+  }
+  const utf8 = strictUtf8(bytes);
+  if (utf8 !== undefined) return { text: utf8, charset: 'utf8', guessed: true };
+  const guess = analyse(bytes.subarray(0, sampleBytes))
+    .map((match) => match.name)
+    .find((name) => name !== 'UTF-8' && name !== 'ASCII' && iconv.encodingExists(name));
+  const charset = guess === undefined || guess === 'ISO-8859-1' ? 'windows1252' : guess;
+  return { text: iconv.decode(asBuffer(bytes), charset), charset, guessed: true };
+}
+
+/** `"3Diso-8859-1"`, `gb2312_charset`, `chinesebig5`: labels as mailers really write them. */
+function normalizeLabel(declared: string | undefined): string | undefined {
+  if (declared === undefined) return undefined;
+  const label = declared
+    .toLowerCase()
+    .replace(/^3d/, '')
+    .replace(/_charset$/, '')
+    .replace(/^chinese(?=big5)/, '')
+    .replace(/^(x-|cs)(?=[a-z])/, '')
+    .replace(/[^a-z0-9]/g, '');
+  if (label === 'usascii' || label === 'ascii' || label === 'ansix341968') return 'ascii';
+  return label === '' ? undefined : label;
+}
+
+/** Charsets whose text is made of ASCII bytes. */
+function isStateful(label: string): boolean {
+  return /^(iso2022|utf7|utf16|utf32|ucs2|ucs4|hz)/.test(label);
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! >= 0x80) return false;
+  return true;
+}
+
+function strictUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function latin1(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('latin1');
+}
