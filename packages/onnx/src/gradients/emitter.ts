@@ -18,6 +18,8 @@ export interface Emitter {
   op(opType: string, inputs: readonly string[], attributes?: Attributes): string;
   /** Like {@link Emitter.op} for `count` outputs. */
   ops(opType: string, inputs: readonly string[], attributes: Attributes, count: number): readonly string[];
+  /** A copy under a name of its own. */
+  copy(value: string): string;
   /** A rank-0 float32 constant. */
   scalar(value: number): string;
   /** A 1-D int64 constant. */
@@ -83,13 +85,20 @@ export function createEmitter(graph: Graph, opset: number): Emitter {
     opset,
     op: (opType, inputs, attributes) => emitter.ops(opType, inputs, attributes ?? {}, 1)[0]!,
     ops(opType, inputs, attributes, count) {
-      const key = JSON.stringify([opType, inputs, attributes, count]);
+      const key = JSON.stringify([opType, inputs, attributes, count], (_, value) =>
+        typeof value === 'bigint' ? `${value}` : value,
+      );
       const found = known.get(key);
       if (found) return found;
       const made = builder.ops(opType, inputs, attributes, { outputs: count });
       known.set(key, made);
       const node: Node = { name: '', opType, domain: '', inputs, outputs: made, attributes: {} };
       for (const output of made) emitted.set(output, node);
+      return made;
+    },
+    copy(value) {
+      const made = builder.op('Identity', [value]);
+      emitted.set(made, { name: '', opType: 'Identity', domain: '', inputs: [value], outputs: [made], attributes: {} });
       return made;
     },
     scalar(value) {
@@ -181,9 +190,13 @@ export function createEmitter(graph: Graph, opset: number): Emitter {
       const target =
         typeof width === 'number'
           ? emitter.ints([-1, width])
-          : emitter.op('Concat', [emitter.ints([-1]), emitter.op('Gather', [emitter.shape(value), emitter.ints([-1])])], {
-              axis: 0,
-            });
+          : emitter.op(
+              'Concat',
+              [emitter.ints([-1]), emitter.op('Gather', [emitter.shape(value), emitter.ints([-1])])],
+              {
+                axis: 0,
+              },
+            );
       const rows = emitter.op('Reshape', [value, target]);
       emitter.setType(rows, { type: 'float32', dims: [undefined, width] });
       rowsOf.set(value, rows);
@@ -199,11 +212,14 @@ export function createEmitter(graph: Graph, opset: number): Emitter {
     isLoose: (value) => loose.has(value),
     producer: (value) => emitted.get(value) ?? producers.get(value),
     extraOutput(node, index, type) {
-      const current = rewritten.get(node.name) ?? node;
-      const outputs = Array.from({ length: Math.max(index + 1, current.outputs.length) }, (_, i) => current.outputs[i] ?? '');
+      const current = rewritten.get(node.outputs[0]!) ?? node;
+      const outputs = Array.from(
+        { length: Math.max(index + 1, current.outputs.length) },
+        (_, i) => current.outputs[i] ?? '',
+      );
       if (outputs[index] === '') {
         outputs[index] = builder.fresh(`${node.outputs[0]}.${index}`);
-        rewritten.set(node.name, { ...current, outputs });
+        rewritten.set(node.outputs[0]!, { ...current, outputs });
         emitter.setType(outputs[index], type);
       }
       return outputs[index]!;
@@ -218,7 +234,7 @@ export function createEmitter(graph: Graph, opset: number): Emitter {
       return {
         nodes: all.map((node, index) =>
           index < forwardCount
-            ? (rewritten.get(node.name) ?? node)
+            ? (rewritten.get(node.outputs[0]!) ?? node)
             : { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) },
         ),
         initializers,

@@ -1,0 +1,283 @@
+import { SlmError } from '../errors.ts';
+import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
+import { materialize } from './broadcast.ts';
+import type { Emitter } from './emitter.ts';
+import { createEmitter } from './emitter.ts';
+import { findPath, printPath } from './path.ts';
+import type { GradientContext } from './rule.ts';
+import { attributeInts } from './rule.ts';
+import { gradients } from './table.ts';
+
+export interface GradientOptions {
+  /** The value to differentiate: one element. */
+  readonly loss: string;
+  /** Graph inputs or initializers (these become graph inputs, after the present ones, in this order). */
+  readonly parameters: readonly string[];
+  /** Parameters read by one Gather(axis 0) whose gradient is wanted as that of the gathered rows. */
+  readonly sparse?: readonly string[];
+}
+
+/** Where the gradient of one parameter is found. */
+export interface ParameterGradient {
+  /** Graph output `grad/<parameter>`. */
+  readonly output: string;
+  /** For sparse parameters: the graph input with the row ids; the output is `[...ids, width]`, to be added to those rows. */
+  readonly indices?: string;
+}
+
+export interface Differentiated {
+  readonly model: Model;
+  readonly gradients: ReadonlyMap<string, ParameterGradient>;
+}
+
+/**
+ * Appends the backward graph of `loss`: one graph output `grad/<parameter>` per parameter, by reverse accumulation over
+ * {@link gradients}. The forward nodes stay as they are, except for optional outputs that the backward nodes read.
+ *
+ * Errors: `GRADIENT_OPSET` below opset 13; `GRADIENT_PARAMETER` for a name that is no float input or initializer;
+ * `GRADIENT_LOSS` for a loss that does not exist or has several elements; `GRADIENT_NO_PATH` when the loss does not depend
+ * on a parameter; `GRADIENT_UNSUPPORTED` for an operator that cannot pass the gradient, with the path to the parameter;
+ * `GRADIENT_SPARSE` for a sparse parameter that is not read by exactly one Gather(axis 0) with ids from a graph input.
+ */
+export function addGradients(model: Model, options: GradientOptions): Differentiated {
+  const opset = model.opsets[''] ?? 0;
+  if (opset < 13) {
+    throw new SlmError(
+      'GRADIENT_OPSET',
+      `addGradients: expected opset 13 or later, got ${opset} (convert the model first)`,
+    );
+  }
+  const graph = withParameterInputs(model.graph, options.parameters);
+  const emitter = createEmitter(graph, opset);
+  const seed = lossSeed(graph, emitter, options.loss);
+  const sparse = sparseLookups(graph, options);
+  const active = activeValues(graph, options.parameters);
+  const contributions = new Map<string, string[]>([[options.loss, [seed]]]);
+  const contribute = (value: string, gradient: string) => {
+    const list = contributions.get(value);
+    if (list) list.push(gradient);
+    else contributions.set(value, [gradient]);
+  };
+  const settled = new Map<string, string>();
+  const total = (value: string): string => {
+    const found = settled.get(value);
+    if (found !== undefined) return found;
+    const parts = contributions.get(value)!;
+    const sum = parts.length === 1 ? parts[0]! : emitter.op(parts.length === 2 ? 'Add' : 'Sum', parts);
+    if (parts.every((part) => emitter.isLoose(part))) emitter.loosen(sum);
+    else emitter.setType(sum, emitter.type(value));
+    settled.set(value, sum);
+    return sum;
+  };
+  const full = (value: string): string => {
+    const gradient = total(value);
+    const made = materialize(emitter, gradient, value);
+    emitter.setType(made, emitter.type(value));
+    return made;
+  };
+
+  for (const node of [...graph.nodes].reverse()) {
+    const reached = node.outputs.some((output) => contributions.has(output) && active.has(output));
+    if (!reached) continue;
+    const rule = node.domain === '' || node.domain === 'ai.onnx' ? gradients[node.opType] : undefined;
+    const refuse = (reason: string): never => {
+      const source = options.parameters.find((parameter) => findPath(graph, parameter, node) !== undefined);
+      const path = source === undefined ? undefined : findPath(graph, source, node);
+      throw unsupported(node, reason, source, path);
+    };
+    if (!rule) refuse('no gradient row for this operator');
+    if (!rule || 'stops' in rule) continue;
+    const lookup = sparse.get(node.inputs[0]!);
+    if (lookup && node === lookup) {
+      contribute(node.inputs[0]!, full(node.outputs[0]!));
+      continue;
+    }
+    const context = createContext(node, emitter, active, { contributions, total, full, refuse });
+    const made = emitter.scope(`grad/${node.name === '' ? node.outputs[0] : node.name}/`, () => rule.backward(context));
+    for (const [index, gradient] of made.entries()) {
+      if (gradient !== undefined && context.wants(index)) contribute(node.inputs[index]!, gradient);
+    }
+  }
+  return finish(model, graph, emitter, options, sparse, contributions, full);
+}
+
+interface Accumulated {
+  readonly contributions: ReadonlyMap<string, readonly string[]>;
+  total(value: string): string;
+  full(value: string): string;
+  refuse(reason: string): never;
+}
+
+function createContext(
+  node: Node,
+  emitter: Emitter,
+  active: ReadonlySet<string>,
+  { contributions, total, full, refuse }: Accumulated,
+): GradientContext {
+  return {
+    node,
+    emitter,
+    x: (index = 0) => node.inputs[index] ?? '',
+    y: (index = 0) => node.outputs[index] ?? '',
+    dy: (index = 0) => full(node.outputs[index]!),
+    looseDy: (index = 0) => total(node.outputs[index]!),
+    hasDy: (index) => contributions.has(node.outputs[index] ?? ''),
+    wants: (index) => active.has(node.inputs[index] ?? ''),
+    int: (name, otherwise) => {
+      const attribute = node.attributes[name];
+      return attribute?.kind === 'int' ? Number(attribute.value) : otherwise;
+    },
+    float: (name, otherwise) => {
+      const attribute = node.attributes[name];
+      return attribute?.kind === 'float' ? attribute.value : otherwise;
+    },
+    ints: (name) => attributeInts(node.attributes[name]),
+    text: (name, otherwise) => {
+      const attribute = node.attributes[name];
+      return attribute?.kind === 'string' ? attribute.value : otherwise;
+    },
+    refuse,
+  };
+}
+
+function withParameterInputs(graph: Graph, parameters: readonly string[]): Graph {
+  const inputs = new Set(graph.inputs.map((input) => input.name));
+  const initializers = new Map(graph.initializers);
+  const added: ValueInfo[] = [];
+  for (const parameter of parameters) {
+    const tensor = graph.initializers.get(parameter);
+    const type = tensor?.type ?? graph.inputs.find((input) => input.name === parameter)?.type?.type;
+    if (!tensor && !inputs.has(parameter)) {
+      throw new SlmError(
+        'GRADIENT_PARAMETER',
+        `addGradients, parameter "${parameter}": expected a graph input or initializer, got no such value`,
+      );
+    }
+    if (type !== undefined && !/float/.test(type)) {
+      throw new SlmError(
+        'GRADIENT_PARAMETER',
+        `addGradients, parameter "${parameter}": expected a float type, got ${type}`,
+      );
+    }
+    if (!tensor) continue;
+    initializers.delete(parameter);
+    if (!inputs.has(parameter)) added.push({ name: parameter, type: { type: tensor.type, dims: tensor.dims } });
+  }
+  return { ...graph, inputs: [...graph.inputs, ...added], initializers };
+}
+
+function lossSeed(graph: Graph, emitter: Emitter, loss: string): string {
+  if (!emitter.producer(loss)) {
+    throw new SlmError(
+      'GRADIENT_LOSS',
+      `addGradients, loss "${loss}": expected a value computed by graph "${graph.name}", got none`,
+    );
+  }
+  const dims = emitter.dims(loss);
+  if (dims?.some((dim) => dim !== 1 && dim !== undefined)) {
+    throw new SlmError(
+      'GRADIENT_LOSS',
+      `addGradients, loss "${loss}": expected one element, got [${dims}] (reduce it first)`,
+    );
+  }
+  const one = emitter.scalar(1);
+  return dims?.length === 0 ? one : emitter.loosen(one);
+}
+
+/** The one Gather of each sparse parameter. */
+function sparseLookups(graph: Graph, options: GradientOptions): ReadonlyMap<string, Node> {
+  const lookups = new Map<string, Node>();
+  const inputs = new Set(graph.inputs.map((input) => input.name));
+  for (const parameter of options.sparse ?? []) {
+    const readers = graph.nodes.filter((node) => node.inputs.includes(parameter));
+    const where = `addGradients, sparse parameter "${parameter}"`;
+    const [reader] = readers;
+    const axis = reader?.attributes.axis;
+    const fits =
+      readers.length === 1 &&
+      reader?.opType === 'Gather' &&
+      reader.inputs[0] === parameter &&
+      (axis === undefined || (axis.kind === 'int' && Number(axis.value) === 0));
+    if (!fits || !options.parameters.includes(parameter)) {
+      const got = options.parameters.includes(parameter)
+        ? readers.map((node) => `${node.opType} "${node.name}"`).join(', ') || 'no reader'
+        : 'a value that is not among the parameters';
+      throw new SlmError('GRADIENT_SPARSE', `${where}: expected one Gather(axis 0), got ${got}`);
+    }
+    if (!inputs.has(reader.inputs[1]!)) {
+      throw new SlmError(
+        'GRADIENT_SPARSE',
+        `${where}: expected row ids from a graph input, got "${reader.inputs[1]}" (make the ids a graph input)`,
+      );
+    }
+    lookups.set(parameter, reader);
+  }
+  return lookups;
+}
+
+/** Values that depend differentiably on a parameter. */
+function activeValues(graph: Graph, parameters: readonly string[]): ReadonlySet<string> {
+  const active = new Set(parameters);
+  for (const node of graph.nodes) {
+    if (!node.inputs.some((input) => active.has(input))) continue;
+    const rule = gradients[node.opType];
+    if (rule && ('stops' in rule || rule.passes?.(node) === false)) continue;
+    for (const output of node.outputs) if (output !== '') active.add(output);
+  }
+  return active;
+}
+
+function unsupported(node: Node, reason: string, parameter?: string, path?: readonly Node[]): SlmError {
+  const label = node.name === '' ? node.outputs[0] : node.name;
+  const operator = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
+  const trail = parameter === undefined || !path ? '' : ` (on the path ${printPath(parameter, path)})`;
+  return new SlmError(
+    'GRADIENT_UNSUPPORTED',
+    `addGradients, node "${label}": expected an operator that passes gradients, got ${operator}: ${reason}${trail}`,
+  );
+}
+
+function finish(
+  model: Model,
+  graph: Graph,
+  emitter: Emitter,
+  options: GradientOptions,
+  sparse: ReadonlyMap<string, Node>,
+  contributions: ReadonlyMap<string, readonly string[]>,
+  full: (value: string) => string,
+): Differentiated {
+  const found = new Map<string, ParameterGradient>();
+  const renames = new Map<string, string>();
+  const outputs: ValueInfo[] = [...graph.outputs];
+  for (const parameter of options.parameters) {
+    if (!contributions.has(parameter)) throw noGradient(graph, parameter, options.loss);
+    const lookup = sparse.get(parameter);
+    const output = `grad/${parameter}`;
+    const gradient = lookup ? contributions.get(parameter)![0]! : full(parameter);
+    const source = emitter.isEmitted(gradient) && !renames.has(gradient) ? gradient : emitter.copy(gradient);
+    renames.set(source, output);
+    const type: TensorType | undefined = emitter.type(lookup ? lookup.outputs[0]! : parameter);
+    outputs.push({ name: output, type: type ?? { type: 'float32' } });
+    found.set(parameter, lookup ? { output, indices: lookup.inputs[1]! } : { output });
+  }
+  const parts = emitter.finish(renames);
+  return { model: { ...model, graph: { ...graph, ...parts, outputs } }, gradients: found };
+}
+
+function noGradient(graph: Graph, parameter: string, loss: string): SlmError {
+  const target = graph.nodes.find((node) => node.outputs.includes(loss))!;
+  const path = findPath(graph, parameter, target);
+  const blocking = path?.find((node) => {
+    const rule = gradients[node.opType];
+    return rule && ('stops' in rule || rule.passes?.(node) === false);
+  });
+  if (path && blocking) {
+    const rule = gradients[blocking.opType]!;
+    const reason = 'stops' in rule ? rule.stops : 'its output type carries no gradient';
+    return unsupported(blocking, reason, parameter, path.slice(0, path.indexOf(blocking) + 1));
+  }
+  return new SlmError(
+    'GRADIENT_NO_PATH',
+    `addGradients, parameter "${parameter}": expected loss "${loss}" to depend on it, got no path (remove it from the parameters)`,
+  );
+}

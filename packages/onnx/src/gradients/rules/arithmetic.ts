@@ -1,0 +1,110 @@
+import { reduceTo } from '../broadcast.ts';
+import type { GradientContext, GradientRule } from '../rule.ts';
+
+/** The gradient of input `index`, summed over the axes along which it was broadcast. */
+function reduced(c: GradientContext, gradient: string, index: number): string {
+  const others = c.node.inputs.filter((_, other) => other !== index && other < c.node.inputs.length);
+  return reduceTo(c.emitter, gradient, c.x(index), c.y(), others);
+}
+
+/** dy, left loose where `factor` gives the product the full shape anyway. */
+function dyFor(c: GradientContext, factor: string): string {
+  const loose = c.looseDy();
+  return c.emitter.isLoose(loose) && c.emitter.sameDims(factor, c.y()) ? loose : c.dy();
+}
+
+/** dy passed on as it is, summed over broadcast axes. */
+function passed(c: GradientContext, index: number): string {
+  return c.emitter.sameDims(c.x(index), c.y()) ? c.looseDy() : reduced(c, c.dy(), index);
+}
+
+function negated(c: GradientContext, gradient: string): string {
+  const made = c.emitter.op('Neg', [gradient]);
+  return c.emitter.isLoose(gradient) ? c.emitter.loosen(made) : made;
+}
+
+/** `dx_i = dy` where x_i is the extreme; a tie of several wanted inputs shares the gradient evenly. */
+const extreme: GradientRule = {
+  backward: (c) => {
+    const { emitter: e } = c;
+    const wanted = c.node.inputs.map((_, index) => c.wants(index));
+    const masks = wanted.map((want, index) => (want ? e.op('Equal', [c.x(index), c.y()]) : undefined));
+    const active = masks.filter((mask) => mask !== undefined);
+    let dy = c.dy();
+    if (active.length > 1) {
+      const ones = active.map((mask) => e.op('Cast', [mask], { to: 1 }));
+      dy = e.op('Div', [dy, e.op('Max', [e.op('Sum', ones), e.scalar(1)])]);
+    }
+    return masks.map((mask, index) => mask && reduced(c, e.op('Where', [mask, dy, e.scalar(0)]), index));
+  },
+};
+
+/** Elementwise operators of several inputs, with broadcasting. */
+export const arithmetic: Readonly<Record<string, GradientRule>> = {
+  Add: { backward: (c) => [0, 1].map((index) => (c.wants(index) ? passed(c, index) : undefined)) },
+  Sum: { backward: (c) => c.node.inputs.map((_, index) => (c.wants(index) ? passed(c, index) : undefined)) },
+  Sub: {
+    backward: (c) => [c.wants(0) ? passed(c, 0) : undefined, c.wants(1) ? negated(c, passed(c, 1)) : undefined],
+  },
+  Mul: {
+    backward: (c) =>
+      [0, 1].map((index) => {
+        if (!c.wants(index)) return undefined;
+        const factor = c.x(1 - index);
+        return reduced(c, c.emitter.mul(dyFor(c, factor), factor), index);
+      }),
+  },
+  Div: {
+    backward: (c) => {
+      const { emitter: e } = c;
+      const scaled = e.op('Div', [c.wants(1) ? c.dy() : dyFor(c, c.x(1)), c.x(1)]);
+      return [
+        c.wants(0) ? reduced(c, scaled, 0) : undefined,
+        c.wants(1) ? e.op('Neg', [reduced(c, e.op('Mul', [scaled, c.y()]), 1)]) : undefined,
+      ];
+    },
+  },
+  /** d(xᵖ) = p·xᵖ⁻¹ dx + xᵖ·ln x dp; the second term is 0 where x ≤ 0. */
+  Pow: {
+    backward: (c) => {
+      const { emitter: e } = c;
+      const exponent = e.valueOf(c.x(1));
+      const p = exponent?.data.length === 1 ? Number(exponent.data[0]) : undefined;
+      const base = () => {
+        if (p === 1) return passed(c, 0);
+        if (p === 2) return e.mul(dyFor(c, c.x(0)), e.op('Add', [c.x(0), c.x(0)]));
+        const lower = p === undefined ? e.op('Sub', [c.x(1), e.scalar(1)]) : e.scalar(p - 1);
+        const factor = p === undefined ? c.x(1) : e.scalar(p);
+        const power = e.op('Mul', [p === 3 ? e.op('Mul', [c.x(0), c.x(0)]) : e.op('Pow', [c.x(0), lower]), factor]);
+        return reduced(c, e.mul(c.dy(), power), 0);
+      };
+      const power = () => {
+        const positive = e.op('Greater', [c.x(0), e.scalar(0)]);
+        const logarithm = e.op('Log', [e.op('Where', [positive, c.x(0), e.scalar(1)])]);
+        return reduced(c, e.mul(c.dy(), e.op('Mul', [c.y(), logarithm])), 1);
+      };
+      return [c.wants(0) ? base() : undefined, c.wants(1) ? power() : undefined];
+    },
+  },
+  Where: {
+    backward: (c) => {
+      const zero = c.emitter.scalar(0);
+      const part = (index: number) => {
+        const dy = dyFor(c, c.x(0));
+        const kept = c.emitter.op('Where', index === 1 ? [c.x(0), dy, zero] : [c.x(0), zero, dy]);
+        return reduced(c, kept, index);
+      };
+      return [undefined, c.wants(1) ? part(1) : undefined, c.wants(2) ? part(2) : undefined];
+    },
+  },
+  Max: extreme,
+  Min: extreme,
+  /** Inside the bounds y equals x, so one comparison finds where the gradient passes; the bounds get none. */
+  Clip: {
+    backward: (c) => {
+      if (c.wants(1) || c.wants(2)) c.refuse('gradient of a bound');
+      const inside = c.emitter.op('Equal', [c.x(), c.y()]);
+      return [c.emitter.op('Where', [inside, c.looseDy(), c.emitter.scalar(0)])];
+    },
+  },
+};
