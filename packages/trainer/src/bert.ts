@@ -1,0 +1,201 @@
+import type { Dim, GraphBuilder, Model, Rng, Tensor, TensorType } from '@slm-compress/onnx';
+import { createGraphBuilder, float, int64, scalar } from '@slm-compress/onnx';
+import {
+  bertParameterShapes,
+  checkBertWeights,
+  initializeBert,
+  layerName,
+  readsFirstTokenOnly,
+} from './bert-parameters.ts';
+import { type BertConfig, headsOf, LAYER_NORM_EPSILON, validateBertConfig } from './config.ts';
+
+/** Added to the attention scores of padding: the exponential of the difference is exactly zero. */
+const MASKED = -1e9;
+
+/**
+ * A BERT encoder with a classification head as an ONNX graph (opset 17, IR 8).
+ *
+ * Inputs `input_ids` and `attention_mask`, int64 `[batch, sequence]`; output `logits`, float32 `[batch, labels]`.
+ * Parameters are the initializers listed at {@link bertParameterShapes}; every other float initializer is a scalar.
+ *
+ * Query, key and value are one product. Under `cls` pooling the last layer computes query, output projection and
+ * feed-forward for the first token alone, which changes no result. Under `mean` pooling the mean is a product with the
+ * normalised mask, so that the order of its sums does not depend on the padding.
+ *
+ * Node names carry scopes that passes may rely on: `embeddings/…`, `layer.N/attention/{qkv,query,key_value,output}/…`,
+ * `layer.N/ffn/{intermediate,output}/…`, `pooler/…`, `classifier/…`; a linear layer is `…/matmul` and `…/bias`.
+ *
+ * `weights` is a map by initializer name, or a generator to draw initial ones from.
+ * Throws `CONFIG_INVALID`, `WEIGHTS_MISMATCH`.
+ */
+export function buildBertClassifier(config: BertConfig, weights: ReadonlyMap<string, Tensor> | { rng: Rng }): Model {
+  validateBertConfig(config);
+  const tensors = 'rng' in weights ? initializeBert(config, weights.rng) : weights;
+  checkBertWeights(config, tensors);
+  const g = createGraphBuilder('bert-classifier');
+  const types = new Map<string, TensorType>();
+  const typed = (value: string, ...dims: Dim[]): string => {
+    types.set(value, { type: 'float32', dims });
+    return value;
+  };
+  const ids = g.input('input_ids', 'int64', ['batch', 'sequence']);
+  const mask = g.input('attention_mask', 'int64', ['batch', 'sequence']);
+  for (const name of bertParameterShapes(config).keys()) g.constant(name, tensors.get(name)!);
+  const shared = sharedConstants(g, config);
+  const H = config.hiddenSize;
+
+  const { bias, floatMask } = g.scope('mask/', () => {
+    const floatMask = g.op('Cast', [mask], { to: 1 }, { name: 'cast' });
+    const four = g.op('Unsqueeze', [floatMask, shared.axes12], {}, { name: 'unsqueeze' });
+    const missing = g.op('Sub', [shared.one, four], {}, { name: 'missing' });
+    return { floatMask, bias: g.op('Mul', [missing, shared.masked], {}, { name: 'bias' }) };
+  });
+
+  let hidden = g.scope('embeddings/', () => {
+    const words = g.op('Gather', ['bert.embeddings.word_embeddings.weight', ids], { axis: 0 }, { name: 'word' });
+    const shape = g.op('Shape', [ids], {}, { name: 'shape' });
+    const length = g.op('Gather', [shape, shared.scalarOne], { axis: 0 }, { name: 'length' });
+    const range = { name: 'range', outputs: ['position_ids'] };
+    const positions = g.op('Range', [shared.scalarZero, length, shared.scalarOne], {}, range);
+    const table = 'bert.embeddings.position_embeddings.weight';
+    const placed = g.op('Gather', [table, positions], { axis: 0 }, { name: 'position' });
+    const sum = g.op('Add', [words, placed], {}, { name: 'add' });
+    return typed(layerNorm(g, sum, 'bert.embeddings.LayerNorm'), 'batch', 'sequence', H);
+  });
+
+  for (let index = 0; index < config.layers; index++) {
+    const first = readsFirstTokenOnly(config, index);
+    const rows: Dim = first ? 1 : 'sequence';
+    const all = hidden;
+    hidden = g.scope(`layer.${index}/`, () => {
+      const name = layerName(index);
+      const kept = first
+        ? g.op('Slice', [all, shared.zero1, shared.one1, shared.one1], {}, { name: 'first_token' })
+        : all;
+      const attended = g.scope('attention/', () => attention(g, shared, config, index, kept, all, bias));
+      const projected = g.scope('attention/output/', () => linear(g, attended, `${name}.attention.output.dense`));
+      typed(projected, 'batch', rows, H);
+      const between = g.scope('attention/output/', () =>
+        layerNorm(g, g.op('Add', [projected, kept], {}, { name: 'residual' }), `${name}.attention.output.LayerNorm`),
+      );
+      const widened = g.scope('ffn/intermediate/', () => linear(g, between, `${name}.intermediate.dense`));
+      const active = g.scope('ffn/activation/', () => activation(g, shared, config, widened));
+      return g.scope('ffn/output/', () => {
+        const narrowed = typed(linear(g, active, `${name}.output.dense`), 'batch', rows, H);
+        const sum = g.op('Add', [narrowed, between], {}, { name: 'residual' });
+        return layerNorm(g, sum, `${name}.output.LayerNorm`);
+      });
+    });
+  }
+
+  const pooled = g.scope('pooler/', () => {
+    if (config.pooling !== 'mean') {
+      const flat = g.op('Reshape', [hidden, shared.rowsShape], {}, { name: 'flatten' });
+      return g.op('Tanh', [linear(g, flat, 'bert.pooler.dense')], {}, { name: 'tanh' });
+    }
+    const count = g.op('ReduceSum', [floatMask, shared.one1], { keepdims: 1 }, { name: 'count' });
+    const share = g.op('Div', [floatMask, count], {}, { name: 'share' });
+    const row = g.op('Unsqueeze', [share, shared.one1], {}, { name: 'row' });
+    const mean = g.op('MatMul', [row, hidden], {}, { name: 'mean' });
+    return g.op('Reshape', [mean, shared.rowsShape], {}, { name: 'flatten' });
+  });
+  typed(pooled, 'batch', H);
+  const logits = g.scope('classifier/', () => linear(g, pooled, 'classifier', 'logits'));
+  g.output(logits, 'float32', ['batch', config.labels.length]);
+  const model = g.model({ opset: 17 });
+  return { ...model, graph: { ...model.graph, types } };
+}
+
+type Shared = ReturnType<typeof sharedConstants>;
+
+function sharedConstants(g: GraphBuilder, config: BertConfig) {
+  const gelu = (config.activation ?? 'gelu') === 'gelu';
+  return {
+    one: g.constant('constant/one', scalar(1)),
+    masked: g.constant('constant/masked', scalar(MASKED)),
+    scale: g.constant('constant/attention_scale', scalar(1 / Math.sqrt(config.headSize))),
+    root2: gelu ? g.constant('constant/sqrt2', scalar(Math.SQRT2)) : '',
+    half: gelu ? g.constant('constant/half', scalar(0.5)) : '',
+    scalarZero: g.constant('constant/int_zero', int64([0], [])),
+    scalarOne: g.constant('constant/int_one', int64([1], [])),
+    zero1: g.constant('constant/zeros', int64([0])),
+    one1: g.constant('constant/ones', int64([1])),
+    axes12: g.constant('constant/axes_1_2', int64([1, 2])),
+    rowsShape: g.constant('constant/rows', int64([0, -1])),
+  };
+}
+
+function linear(g: GraphBuilder, input: string, parameter: string, output?: string): string {
+  const product = g.op('MatMul', [input, `${parameter}.weight`], {}, { name: 'matmul' });
+  const name = { name: 'bias', ...(output !== undefined && { outputs: [output] }) };
+  return g.op('Add', [product, `${parameter}.bias`], {}, name);
+}
+
+function layerNorm(g: GraphBuilder, input: string, parameter: string): string {
+  return g.op(
+    'LayerNormalization',
+    [input, `${parameter}.weight`, `${parameter}.bias`],
+    { axis: -1, epsilon: float(LAYER_NORM_EPSILON) },
+    { name: 'norm' },
+  );
+}
+
+/** Scaled dot-product attention of `queries` rows over `all` rows; returns `[batch, rows, heads · headSize]`. */
+function attention(
+  g: GraphBuilder,
+  shared: Shared,
+  config: BertConfig,
+  index: number,
+  queries: string,
+  all: string,
+  bias: string,
+): string {
+  const heads = headsOf(config, index);
+  const d = config.headSize;
+  const D = heads * d;
+  const name = `${layerName(index)}.attention.self`;
+  let q: string;
+  let k: string;
+  let v: string;
+  if (queries === all) {
+    const merged = g.scope('qkv/', () => linear(g, all, `${name}.qkv`));
+    const sizes = g.constant('split_sizes', int64([D, D, D]));
+    [q, k, v] = g.ops('Split', [merged, sizes], { axis: -1 }, { name: 'split', outputs: 3 }) as [
+      string,
+      string,
+      string,
+    ];
+  } else {
+    q = g.scope('query/', () => linear(g, queries, `${name}.query`));
+    const merged = g.scope('key_value/', () => linear(g, all, `${name}.key_value`));
+    const sizes = g.constant('split_sizes', int64([D, D]));
+    [k, v] = g.ops('Split', [merged, sizes], { axis: -1 }, { name: 'split', outputs: 2 }) as [string, string];
+  }
+  const shape = g.constant('heads_shape', int64([0, 0, heads, d]));
+  const byHead = (value: string, role: string, perm: readonly number[]) => {
+    const four = g.op('Reshape', [value, shape], {}, { name: `${role}_heads` });
+    return g.op('Transpose', [four], { perm }, { name: `${role}_transpose` });
+  };
+  const scaled = g.op('Mul', [q, shared.scale], {}, { name: 'scale' });
+  const queryHeads = byHead(scaled, 'query', [0, 2, 1, 3]);
+  const keyHeads = byHead(k, 'key', [0, 2, 3, 1]);
+  const valueHeads = byHead(v, 'value', [0, 2, 1, 3]);
+  const scores = g.op('MatMul', [queryHeads, keyHeads], {}, { name: 'scores' });
+  const masked = g.op('Add', [scores, bias], {}, { name: 'mask' });
+  const weights = g.op('Softmax', [masked], { axis: -1 }, { name: 'softmax' });
+  const context = g.op('MatMul', [weights, valueHeads], {}, { name: 'context' });
+  const rows = g.op('Transpose', [context], { perm: [0, 2, 1, 3] }, { name: 'context_transpose' });
+  return g.op('Reshape', [rows, g.constant('context_shape', int64([0, 0, D]))], {}, { name: 'context_merge' });
+}
+
+function activation(g: GraphBuilder, shared: Shared, config: BertConfig, input: string): string {
+  if (config.activation === 'relu') return g.op('Relu', [input], {}, { name: 'relu' });
+  const erf = g.op('Erf', [g.op('Div', [input, shared.root2], {}, { name: 'div' })], {}, { name: 'erf' });
+  const gate = g.op('Add', [erf, shared.one], {}, { name: 'add' });
+  return g.op('Mul', [g.op('Mul', [input, gate], {}, { name: 'gate' }), shared.half], {}, { name: 'half' });
+}
+
+/** The parameters of a classifier built here, by name: its float32 initializers of rank 1 and above. */
+export function bertWeights(model: Model): ReadonlyMap<string, Tensor> {
+  return new Map([...model.graph.initializers].filter(([, tensor]) => tensor.type === 'float32' && tensor.dims.length));
+}
