@@ -6,3 +6,6 @@ export * from './mail.ts';
 export * from './near-duplicates.ts';
 export * from './prepare.ts';
 export * from './split.ts';
+export * from './tokenizer.ts';
+export * from './tokenizer-files.ts';
+export * from './wordpiece.ts';

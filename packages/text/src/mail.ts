@@ -71,7 +71,8 @@ async function readMessage(
   const parser = new PostalMime({ forceRfc822Attachments: true });
   let email: Email;
   try {
-    email = await parser.parse(message);
+    // An ArrayBuffer is read as it is; a view would go through a Blob.
+    email = await parser.parse(message.slice().buffer);
   } catch (error) {
     throw new SlmError(
       'MAIL_UNREADABLE',

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { SlmError } from '@slm-compress/onnx';
+
+/** Token ids of one text, special tokens included. */
+export interface EncodedText {
+  readonly ids: Int32Array;
+  /** The text had more tokens than fitted; the last kept one is the end token. */
+  readonly truncated: boolean;
+}
+
+/** Turns texts into ids. */
+export interface Tokenizer {
+  /** Highest id + 1. */
+  readonly vocabSize: number;
+  readonly padId: number;
+  /** sha256 (hex) of `tokenizer.json`. */
+  readonly digest: string;
+  /** `model_max_length` of `tokenizer_config.json`, when it states one. */
+  readonly maxLength?: number;
+  /**
+   * Encodes a text with its special tokens, at most `maxLength` ids. A longer text loses ids at its end, before the
+   * end token, as truncation does in Hugging Face's libraries. Any string is fine; lone surrogates read as U+FFFD.
+   * Throws SlmError `TOKENIZER_OPTION` when `maxLength` leaves no room for the special tokens.
+   */
+  encode(text: string, options: { readonly maxLength: number }): EncodedText;
+}
+
+/**
+ * Loads the `tokenizer.json` of a folder (and `tokenizer_config.json` beside it, if there).
+ * Throws SlmError `FILE_NOT_FOUND` when it is missing and `TOKENIZER_CORRUPT` when it is not a tokenizer.
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const file = join(folder, 'tokenizer.json');
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw new SlmError('FILE_NOT_FOUND', `${file}: expected a tokenizer, got ${(cause as Error).message}`, { cause });
+  }
+  const config = await readConfig(join(folder, 'tokenizer_config.json'));
+  const description = parseDescription(file, bytes);
+  let inner: HuggingFaceTokenizer;
+  let edges: readonly number[];
+  let wrapped: number;
+  try {
+    inner = new HuggingFaceTokenizer(description, config);
+    edges = inner.encode('').ids;
+    const probe = inner.encode('a');
+    const bare = inner.encode('a', { add_special_tokens: false });
+    wrapped = probe.ids.length - bare.ids.length;
+  } catch (cause) {
+    throw new SlmError('TOKENIZER_CORRUPT', `${file}: expected a usable tokenizer, got: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  const vocabulary = inner.get_vocab(true);
+  let vocabSize = 0;
+  for (const id of vocabulary.values()) vocabSize = Math.max(vocabSize, id + 1);
+  const padToken = typeof config.pad_token === 'string' ? config.pad_token : '[PAD]';
+  const padId = inner.token_to_id(padToken);
+  if (padId === undefined || edges.length !== wrapped || vocabSize === 0) {
+    throw new SlmError(
+      'TOKENIZER_CORRUPT',
+      `${file}: expected a padding token ${JSON.stringify(padToken)} and special tokens around the text`,
+    );
+  }
+  const suffix = suffixLength(inner);
+  const breaks = isBert(description) ? bertBreak : spaceBreak;
+  const modelMaxLength = config.model_max_length;
+  const own =
+    typeof modelMaxLength === 'number' && modelMaxLength > 0 && modelMaxLength < 1e9 ? modelMaxLength : undefined;
+  return {
+    vocabSize,
+    padId,
+    digest: createHash('sha256').update(bytes).digest('hex'),
+    ...(own === undefined ? {} : { maxLength: own }),
+    encode(text, { maxLength }) {
+      if (!Number.isInteger(maxLength) || maxLength < edges.length) {
+        throw new SlmError(
+          'TOKENIZER_OPTION',
+          `maxLength: expected an integer of at least ${edges.length} (the special tokens), got ${maxLength}`,
+        );
+      }
+      const ids = encodeStart(inner, text, maxLength, breaks);
+      if (ids.length <= maxLength) return { ids: Int32Array.from(ids), truncated: false };
+      const cut = Int32Array.from(ids.slice(0, maxLength));
+      for (let i = 1; i <= suffix; i++) cut[maxLength - i] = ids[ids.length - i]!;
+      return { ids: cut, truncated: true };
+    },
+  };
+}
+
+const charactersPerToken = 12;
+
+/** Before these a BERT tokenizer always cuts, whatever stands around; brackets are part of special tokens. */
+const bertBreak = /[ \n!-/:-@\\^-`{-~\u4e00-\u9fff]/;
+const spaceBreak = /[ \n]/;
+
+/**
+ * Ids of the whole text, or of a start of it that already has more than `maxLength` ids. The start ends where the
+ * normalizer and pre-tokenizer always cut, so its ids are those of the whole text.
+ */
+function encodeStart(inner: HuggingFaceTokenizer, text: string, maxLength: number, breaks: RegExp): readonly number[] {
+  for (let size = maxLength * charactersPerToken; size < text.length; size *= 4) {
+    const end = wordBreak(text, size, breaks);
+    if (end === undefined) continue;
+    const ids = encodeAll(inner, text.slice(0, end));
+    if (ids.length > maxLength) return ids;
+  }
+  return encodeAll(inner, text);
+}
+
+/** The last place to cut at or before `size`, if it is in the second half. */
+function wordBreak(text: string, size: number, breaks: RegExp): number | undefined {
+  for (let at = size; at > size / 2; at--) if (breaks.test(text[at]!)) return at;
+  return undefined;
+}
+
+function encodeAll(inner: HuggingFaceTokenizer, text: string): readonly number[] {
+  return inner.encode(text.replace(/\p{Cs}/gu, '\ufffd')).ids;
+}
+
+/** How many of the special tokens stand behind the text. */
+function suffixLength(inner: HuggingFaceTokenizer): number {
+  const ids: readonly number[] = inner.encode('a').ids;
+  const bare: readonly number[] = inner.encode('a', { add_special_tokens: false }).ids;
+  for (let start = 0; start + bare.length <= ids.length; start++) {
+    if (bare.every((id, i) => ids[start + i] === id)) return ids.length - start - bare.length;
+  }
+  return 0;
+}
+
+function isBert(description: object): boolean {
+  const { pre_tokenizer } = description as { readonly pre_tokenizer?: { readonly type?: unknown } | null };
+  return pre_tokenizer?.type === 'BertPreTokenizer';
+}
+
+function parseDescription(file: string, bytes: Buffer): object {
+  let description: unknown;
+  try {
+    description = JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw new SlmError('TOKENIZER_CORRUPT', `${file}: expected JSON, got ${bytes.length} bytes that are not`, {
+      cause,
+    });
+  }
+  const model = (description as { readonly model?: { readonly vocab?: unknown } } | null)?.model;
+  if (typeof model !== 'object' || model === null || typeof model.vocab !== 'object' || model.vocab === null) {
+    throw new SlmError('TOKENIZER_CORRUPT', `${file}: expected "model" with a "vocab" (a Hugging Face tokenizer.json)`);
+  }
+  return description as object;
+}
+
+async function readConfig(file: string): Promise<Readonly<Record<string, unknown>>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    return {};
+  }
+  try {
+    const config: unknown = JSON.parse(text);
+    if (typeof config === 'object' && config !== null && !Array.isArray(config))
+      return config as Record<string, unknown>;
+  } catch {}
+  throw new SlmError('TOKENIZER_CORRUPT', `${file}: expected a JSON object`);
+}
