@@ -1,12 +1,14 @@
 import { workerData } from 'node:worker_threads';
 import { type Engine, isSlmError } from '@slm-compress/onnx';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
+import type { TextsClassified } from './classify-texts.ts';
 import { openEngine } from './open-engine.ts';
 import { ownedBuffers } from './tensors.ts';
 import type { WorkerReply, WorkerSetup, WorkerTask, WorkerValues } from './worker-protocol.ts';
 
-const { model, options } = workerData as WorkerSetup;
+const { model, options, classifier } = workerData as WorkerSetup;
 let engine: Promise<Engine> | undefined;
+let classify: Promise<(texts: readonly string[]) => Promise<TextsClassified>> | undefined;
 
 /** The one task handler of a worker thread; see {@link WorkerTask}. */
 export default async function handle(task: WorkerTask): Promise<unknown> {
@@ -26,11 +28,16 @@ async function perform(
 ): Promise<{ value: WorkerValues[WorkerTask['kind']]; transfer: ArrayBuffer[] }> {
   switch (task.kind) {
     case 'open':
+      if (classifier !== undefined) await classifying();
       return { value: (await opened(task.optimizedModelPath)).signature, transfer: [] };
     case 'run': {
       const { feeds, outputs } = task;
       const value = await (await opened()).run(feeds, outputs === undefined ? {} : { outputs });
       return { value, transfer: ownedBuffers(value) };
+    }
+    case 'classify': {
+      const value = await (await classifying())(task.texts);
+      return { value, transfer: [value.probabilities.buffer, value.truncated.buffer] as ArrayBuffer[] };
     }
     case 'close':
       await (await engine)?.[Symbol.asyncDispose]();
@@ -45,6 +52,21 @@ function opened(optimizedModelPath?: string): Promise<Engine> {
     optimizedModelPath === undefined ? options : { ...options, optimizedModelPath },
   );
   return engine;
+}
+
+/** Imported on demand: a pool for training has no use for tokenizers. */
+function classifying(): Promise<(texts: readonly string[]) => Promise<TextsClassified>> {
+  classify ??= (async () => {
+    if (classifier === undefined) throw new Error('internal: a classify task for a worker without a tokenizer');
+    const [{ loadTokenizer }, { classifyTexts }] = await Promise.all([
+      import('@slm-compress/text'),
+      import('./classify-texts.ts'),
+    ]);
+    const tokenizer = await loadTokenizer(classifier.folder);
+    const session = await opened();
+    return (texts) => classifyTexts(session, tokenizer, texts, classifier);
+  })();
+  return classify;
 }
 
 /** Marks a reply so that piscina transfers the buffers instead of copying them. */

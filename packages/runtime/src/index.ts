@@ -1,3 +1,11 @@
+export {
+  type Classification,
+  type Classifier,
+  type ClassifierOptions,
+  type ClassifyCallOptions,
+  openClassifier,
+} from './classifier.ts';
+export { type ModelFolder, readModelFolder } from './model-folder.ts';
 export { openEngine } from './open-engine.ts';
 export { type EnginePool, openPool } from './open-pool.ts';
-export type { PoolStats } from './worker-pool.ts';
+export type { PoolStats, TaskTiming } from './worker-pool.ts';

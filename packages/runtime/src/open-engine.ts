@@ -78,6 +78,8 @@ async function createSession(
     graphOptimizationLevel: OPTIMIZATION[optimization],
     enableMemPattern: memoryPattern,
     logSeverityLevel: 3,
+    // Threads that wait busily slow their neighbours down: 1.2–1.4 × on two loaded cores.
+    ...(intraOpThreads > 1 ? { extra: { session: { intra_op: { allow_spinning: '0' } } } } : {}),
     ...(optimizedModelPath === undefined ? {} : { optimizedModelFilePath: optimizedModelPath }),
   };
   try {

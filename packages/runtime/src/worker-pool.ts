@@ -32,7 +32,7 @@ export interface TaskTiming {
 
 export interface SubmitOptions {
   readonly signal?: AbortSignal;
-  /** Further work of a task that was admitted before: not refused when the queue is full. */
+  /** Part of work that {@link WorkerPool.admit} let in: not refused when the queue is full. */
   readonly admitted?: boolean;
   /** Told when the worker's answer arrives. */
   readonly onTiming?: (timing: TaskTiming) => void;
@@ -54,6 +54,13 @@ export interface WorkerPool extends AsyncDisposable {
     make: () => { task: WorkerTask & { kind: Kind }; transfer?: readonly ArrayBuffer[] },
     options?: SubmitOptions,
   ): Promise<WorkerValues[Kind]>;
+  /**
+   * Asks once for work of several tasks, which are then submitted as `admitted`, until the returned function is called.
+   * Closing waits for that call.
+   *
+   * @throws SlmError `QUEUE_FULL`, `ENGINE_CLOSED`
+   */
+  admit(): () => void;
   stats(): PoolStats;
   /**
    * Takes no more tasks and waits for those accepted. What is not done after `deadlineMs` (unlimited when absent)
@@ -100,6 +107,8 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
   const live = new Set<Entry>();
   const counts = { completed: 0, failed: 0, refused: 0, aborted: 0, lost: 0 };
   let running = 0;
+  let admissions = 0;
+  let ended = false;
   let closing: Promise<void> | undefined;
   let drained: (() => void) | undefined;
 
@@ -153,8 +162,10 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
       if (entry === undefined) break;
       void dispatch(entry);
     }
-    if (running === 0 && waiting.length === 0) drained?.();
+    if (idle()) drained?.();
   };
+
+  const idle = (): boolean => running === 0 && waiting.length === 0 && admissions === 0;
 
   const drain = (deadlineMs: number | undefined): Promise<void> =>
     new Promise((resolve) => {
@@ -163,30 +174,35 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
         clearTimeout(timer);
         resolve();
       };
-      if (running === 0 && waiting.length === 0) drained();
+      if (idle()) drained();
     });
 
   const shutDown = async (deadlineMs: number | undefined): Promise<void> => {
     await drain(deadlineMs);
+    ended = true;
     waiting.length = 0;
     for (const entry of [...live]) fail(entry, closedError());
     if (running === 0) await Promise.allSettled(piscina.threads.map(() => post({ kind: 'close' })));
     await piscina.destroy();
   };
 
+  const checkAdmission = (): void => {
+    if (closing !== undefined) throw closedError();
+    if (running < workers || waiting.length < maxQueue) return;
+    counts.refused++;
+    throw new SlmError('QUEUE_FULL', `pool: expected at most ${maxQueue} waiting, got one more`);
+  };
+
   const pool: Omit<WorkerPool, 'opened'> = {
     submit(make, submitOptions = {}) {
       const { signal, admitted = false } = submitOptions;
       return new Promise((resolve, reject) => {
-        if (closing !== undefined) return reject(closedError());
         if (signal?.aborted) {
           counts.aborted++;
           return reject(aborted('pool', signal));
         }
-        if (!admitted && running >= workers && waiting.length >= maxQueue) {
-          counts.refused++;
-          return reject(new SlmError('QUEUE_FULL', `pool: expected at most ${maxQueue} waiting, got one more`));
-        }
+        if (ended) return reject(closedError());
+        if (!admitted) checkAdmission();
         const entry: Entry = {
           make,
           options: submitOptions,
@@ -210,6 +226,16 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
         waiting.push(entry);
         advance();
       });
+    },
+    admit() {
+      checkAdmission();
+      let held = true;
+      admissions++;
+      return () => {
+        if (held) admissions--;
+        held = false;
+        advance();
+      };
     },
     stats: () => ({ workers, queued: waiting.length, running, ...counts }),
     close({ deadlineMs } = {}) {

@@ -1,9 +1,12 @@
 import type { EngineOptions, Signature, Tensor } from '@slm-compress/onnx';
+import type { ClassifyOptions, TextsClassified } from './classify-texts.ts';
 
 /** What a worker opens, handed over once when the thread starts. Encoded models are shared, not copied per worker. */
 export interface WorkerSetup {
   readonly model: string | SharedArrayBuffer;
   readonly options: Omit<EngineOptions, 'optimizedModelPath'>;
+  /** Present when the worker is to classify texts: it then loads the folder's tokenizer too. */
+  readonly classifier?: ClassifyOptions & { readonly folder: string };
 }
 
 /** What a worker can be asked. Every task opens the session first when it is not open yet. */
@@ -11,12 +14,14 @@ export type WorkerTask =
   /** `optimizedModelPath` goes to one worker only: the others would write the same file at the same time. */
   | { readonly kind: 'open'; readonly optimizedModelPath?: string }
   | { readonly kind: 'run'; readonly feeds: Readonly<Record<string, Tensor>>; readonly outputs?: readonly string[] }
+  | { readonly kind: 'classify'; readonly texts: readonly string[] }
   | { readonly kind: 'close' };
 
 /** The value that answers each kind of task. */
 export interface WorkerValues {
   readonly open: Signature;
   readonly run: Record<string, Tensor>;
+  readonly classify: TextsClassified;
   readonly close: null;
 }
 
