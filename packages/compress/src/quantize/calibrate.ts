@@ -1,4 +1,5 @@
-import { type Model, type OpenEngine, SlmError, type Tensor, type Tensors } from '@slm-compress/onnx';
+import { type Model, type OpenEngine, SlmError, type Tensors } from '@slm-compress/onnx';
+import { groupByLength, unpaddedFeeds } from '../batches.ts';
 import type { Range } from './granularity.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
 import { findTargets, type TargetOptions } from './targets.ts';
@@ -79,27 +80,7 @@ export function exposeValues(model: Model, names: readonly string[]): Model {
 export function* calibrationBatches(
   ids: readonly Int32Array[],
   { tokenBudget = 4096 }: { readonly tokenBudget?: number } = {},
-): Generator<{ readonly input_ids: Tensor; readonly attention_mask: Tensor }> {
-  const byLength = new Map<number, Int32Array[]>();
-  for (const text of ids) {
-    const group = byLength.get(text.length);
-    if (group === undefined) byLength.set(text.length, [text]);
-    else group.push(text);
-  }
-  for (const length of [...byLength.keys()].filter((key) => key > 0).sort((a, b) => a - b)) {
-    const group = byLength.get(length)!;
-    const size = Math.max(1, Math.floor(tokenBudget / length));
-    for (let start = 0; start < group.length; start += size) {
-      const texts = group.slice(start, start + size);
-      const dims = [texts.length, length];
-      const flat = new BigInt64Array(texts.length * length);
-      texts.forEach((text, row) => {
-        for (let position = 0; position < length; position++) flat[row * length + position] = BigInt(text[position]!);
-      });
-      yield {
-        input_ids: { type: 'int64', dims, data: flat },
-        attention_mask: { type: 'int64', dims, data: new BigInt64Array(flat.length).fill(1n) },
-      };
-    }
-  }
+): Generator<ReturnType<typeof unpaddedFeeds>> {
+  const lengths = ids.map((text) => text.length);
+  for (const group of groupByLength(lengths, tokenBudget)) yield unpaddedFeeds(group.map((index) => ids[index]!));
 }
