@@ -272,3 +272,10 @@ function takeMetadata(proto: Message): { metadata?: Readonly<Record<string, stri
   const metadata = message.takeEntries(proto, 'metadata_props');
   return Object.keys(metadata).length === 0 ? {} : { metadata };
 }
+
+/** True when a model carries training information (`training_info`), which is kept in `unknown`. */
+export function hasTrainingInfo(model: Model): boolean {
+  if (model.unknown === undefined) return false;
+  const fields = messageType('ModelProto').decode(Buffer.concat(model.unknown)) as unknown as Message;
+  return message.takeAll(fields, 'training_info').length > 0;
+}
