@@ -93,7 +93,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   };
 }
 
-const charactersPerToken = 12;
+const charactersPerToken = 6;
 
 /** Before these a BERT tokenizer always cuts, whatever stands around; brackets are part of special tokens. */
 const bertBreak = /[ \n!-/:-@\\^-`{-~\u4e00-\u9fff]/;
