@@ -59,6 +59,33 @@ export function symmetricParameters(tensor: Tensor, granularity: Granularity, li
 }
 
 /**
+ * Symmetric int8 parameters of a weight `[inputs, outputs]`, one scale an output channel, that cannot overflow x86
+ * processors without VNNI: they add neighbouring products (inputs 0 and 1, 2 and 3, …) of uint8 and int8 in 16 bits
+ * with saturation (`vpmaddubsw`). The scale is max|w| / 127, or larger where a pair of the same sign would reach
+ * 128.5 = 32767 / 255. Every processor then computes the same integers.
+ *
+ * @throws SlmError `QUANTIZE_NOT_FLOAT`, `QUANTIZE_NOT_FINITE`, `QUANTIZE_SHAPE` when the rank is not 2
+ */
+export function pairSafeParameters(weight: Tensor): QuantizationParameters {
+  const [inputs, outputs] = weight.dims;
+  if (weight.dims.length !== 2 || inputs === undefined || outputs === undefined) {
+    throw new SlmError('QUANTIZE_SHAPE', `pairSafeParameters: expected a weight of rank 2, got [${weight.dims}]`);
+  }
+  const plain = symmetricParameters(weight, perChannel(1));
+  const data = weight.data as Float32Array;
+  const scale = plain.scale.slice();
+  for (let row = 0; row + 1 < inputs; row += 2) {
+    for (let column = 0; column < outputs; column++) {
+      const a = data[row * outputs + column]!;
+      const b = data[(row + 1) * outputs + column]!;
+      // Rounding adds at most one half to each, hence 127 and not 128.
+      if (a * b > 0) scale[column] = Math.max(scale[column]!, Math.fround(Math.abs(a + b) / 127));
+    }
+  }
+  return { ...plain, scale };
+}
+
+/**
  * Asymmetric unsigned parameters of one tensor: the range is widened to hold zero, and zero is exactly representable.
  *
  * @throws SlmError `QUANTIZE_NOT_FINITE` when the range is not finite

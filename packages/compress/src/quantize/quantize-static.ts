@@ -1,16 +1,20 @@
 import {
   type Attribute,
   type Finding,
+  inferTypes,
   type Model,
   type Node,
   type PassResult,
   SlmError,
   type Tensor,
+  type TensorType,
+  valueTypes,
 } from '@slm-compress/onnx';
 import type { Ranges } from './calibrate.ts';
 import {
   asymmetricParameters,
   dequantize,
+  pairSafeParameters,
   perChannel,
   type QuantizationParameters,
   quantize,
@@ -21,10 +25,16 @@ import { findTargets, type LinearTarget, nodeName, type TableTarget, type Target
 
 export interface QuantizeOptions extends TargetOptions {
   /**
-   * Bits of the weights. 8 by default. 7 halves their resolution and keeps 16-bit pair sums from saturating on x86
-   * processors without VNNI, so that every machine computes the same integers.
+   * `pair-safe` (the default) keeps the weights small enough for processors without VNNI, see
+   * {@link pairSafeParameters}; `full` uses max|w| / 127 whatever the processor does with it.
    */
-  readonly weightBits?: 7 | 8;
+  readonly weightScale?: 'pair-safe' | 'full';
+  /**
+   * Products whose activation has a single row for each batch item (a classifier head): `integer` (the default) writes
+   * MatMulInteger → Cast → Mul, so that one text and a batch give the same bits; `qdq` treats them like the others, and
+   * runtimes may compute them in float with another kernel for one row.
+   */
+  readonly singleRows?: 'integer' | 'qdq';
   /** Store the tables of Gather nodes as int8, one scale a row. True by default. */
   readonly tables?: boolean;
 }
@@ -36,7 +46,7 @@ export interface QuantizeOptions extends TargetOptions {
  *    DequantizeLinear, uint8, per tensor, with the calibrated range; a value read by several products is quantized once;
  * 2. its weight is stored as int8, symmetric, one scale for each output channel, behind a DequantizeLinear;
  *    a weight read by several products is stored once;
- * 3. a `Gemm` becomes `MatMul` and `Add`;
+ * 3. a `Gemm` becomes a product and an `Add`; a product of single rows becomes an integer one, see `singleRows`;
  * 4. the table of a `Gather` on axis 0 is stored as int8 with one scale a row; rows are gathered as integers and
  *    scaled afterwards.
  *
@@ -56,9 +66,13 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
     );
   }
   const { linear, tables, skipped } = findTargets(model, options);
-  const limit = options.weightBits === 7 ? 63 : 127;
+  const weightParameters =
+    options.weightScale === 'full'
+      ? (matrix: Tensor) => symmetricParameters(matrix, perChannel(1))
+      : pairSafeParameters;
   const findings: Finding[] = [...skipped];
   const writer = createWriter(model);
+  const types = valueTypes(inferTypes(model).graph);
   const linearByNode = new Map<Node, LinearTarget>();
   for (const target of linear) {
     if (ranges.has(target.activation)) linearByNode.set(target.node, target);
@@ -73,7 +87,7 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
     options.tables === false ? [] : tables.map((target) => [target.node, target]),
   );
 
-  const activations = new Map<string, { quantized: string; scale: string; zeroPoint: string }>();
+  const activations = new Map<string, QuantizedActivation>();
   const quantizeActivation = (name: string) => {
     const known = activations.get(name);
     if (known !== undefined) return known;
@@ -81,21 +95,18 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
     const scale = writer.constant(`${name}_scale`, { type: 'float32', dims: [], data: parameters.scale });
     const zeroPoint = writer.constant(`${name}_zero_point`, { type: 'uint8', dims: [], data: parameters.zeroPoint });
     const quantized = writer.node('QuantizeLinear', [name, scale, zeroPoint], `${name}_quantized`);
-    const made = { quantized, scale, zeroPoint };
+    const made = { quantized, scale, zeroPoint, scaleValue: parameters.scale[0]! };
     activations.set(name, made);
     return made;
   };
 
-  const weights = new Map<
-    string,
-    { quantized: string; scale: string; zeroPoint: string; channels: number; decibels: number }
-  >();
+  const weights = new Map<string, ReturnType<typeof storeInt8>>();
   const quantizeWeight = ({ weight, tensor, transposed }: LinearTarget) => {
     const key = `${transposed ? 'T' : ''}:${weight}`;
     const known = weights.get(key);
     if (known !== undefined) return known;
     const matrix = transposed ? transpose(tensor) : tensor;
-    const stored = storeInt8(writer, weight, matrix, symmetricParameters(matrix, perChannel(1), limit));
+    const stored = storeInt8(writer, weight, matrix, weightParameters(matrix));
     weights.set(key, stored);
     return stored;
   };
@@ -121,6 +132,25 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
     if (product !== undefined) {
       const a = quantizeActivation(product.activation);
       const b = quantizeWeight(product);
+      const single = options.singleRows !== 'qdq' && isSingleRow(types.get(product.activation));
+      findings.push({
+        kind: 'patched',
+        where: nodeName(node),
+        message: `int8${single ? ', integer product' : ''}: ${b.channels} output channels, weight ${decibels(b.decibels)}`,
+      });
+      if (single) {
+        const base = nodeName(node);
+        const integers = writer.node(
+          'MatMulInteger',
+          [a.quantized, b.quantized, a.zeroPoint, b.zeroPoint],
+          `${base}/integer`,
+        );
+        const floats = writer.node('Cast', [integers], `${base}/cast`, { to: { kind: 'int', value: 1 } });
+        const scale = b.scales.map((channel) => channel * a.scaleValue);
+        const scales = writer.constant(`${base}/scale`, { type: 'float32', dims: [b.channels], data: scale });
+        writer.replaceProduct(node, 'Mul', [floats, scales], product.bias);
+        continue;
+      }
       const left = writer.node('DequantizeLinear', [a.quantized, a.scale, a.zeroPoint], `${nodeName(node)}/input`);
       const axis = { axis: { kind: 'int', value: 1 } } as const;
       const right = writer.node(
@@ -129,12 +159,7 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
         `${nodeName(node)}/weight`,
         axis,
       );
-      writer.replaceProduct(node, left, right, product.bias);
-      findings.push({
-        kind: 'patched',
-        where: nodeName(node),
-        message: `int8: ${b.channels} output channels, weight ${decibels(b.decibels)}`,
-      });
+      writer.replaceProduct(node, 'MatMul', [left, right], product.bias);
     } else if (lookup !== undefined) {
       const { quantized, scale, decibels: quality } = quantizeTable(lookup);
       const [ids] = node.inputs.slice(1);
@@ -164,6 +189,18 @@ function decibels(value: number): string {
   return `SQNR ${value === Number.POSITIVE_INFINITY ? 'exact' : `${value.toFixed(1)} dB`}`;
 }
 
+interface QuantizedActivation {
+  readonly quantized: string;
+  readonly scale: string;
+  readonly zeroPoint: string;
+  readonly scaleValue: number;
+}
+
+/** Whether all dimensions between the first and the last are 1: `[batch, features]`, `[batch, 1, features]`. */
+function isSingleRow(type: TensorType | undefined): boolean {
+  return type?.dims !== undefined && type.dims.length >= 2 && type.dims.slice(1, -1).every((dim) => dim === 1);
+}
+
 type Writer = ReturnType<typeof createWriter>;
 
 function storeInt8(writer: Writer, name: string, matrix: Tensor, parameters: QuantizationParameters) {
@@ -173,6 +210,7 @@ function storeInt8(writer: Writer, name: string, matrix: Tensor, parameters: Qua
     quantized: writer.constant(`${name}_quantized`, integers),
     scale: writer.constant(`${name}_scale`, { type: 'float32', dims: [channels], data: parameters.scale }),
     zeroPoint: writer.constant(`${name}_zero_point`, { type: 'int8', dims: [channels], data: parameters.zeroPoint }),
+    scales: parameters.scale,
     channels,
     decibels: sqnr(matrix.data as Float32Array, dequantize(integers, parameters).data as Float32Array),
   };
@@ -210,12 +248,13 @@ function createWriter(model: Model) {
     },
     node,
     keep: (kept: Node) => void nodes.push(kept),
-    replaceProduct(old: Node, left: string, right: string, bias: string | undefined) {
+    /** Ends a product that gave `old`'s output, with the bias of a Gemm after it. */
+    replaceProduct(old: Node, opType: string, inputs: readonly string[], bias: string | undefined) {
       if (bias === undefined) {
-        nodes.push({ ...old, opType: 'MatMul', inputs: [left, right], attributes: {} });
+        nodes.push({ ...old, opType, inputs, attributes: {} });
         return;
       }
-      const product = node('MatMul', [left, right], `${nodeName(old)}/product`);
+      const product = node(opType, inputs, `${nodeName(old)}/product`);
       nodes.push({ ...old, opType: 'Add', inputs: [product, bias], attributes: {} });
     },
     finish(): Model {
