@@ -1,5 +1,6 @@
 import { SlmError } from '../errors.ts';
 import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
+import { inferTypes } from '../types/infer.ts';
 import { materialize } from './broadcast.ts';
 import type { Emitter } from './emitter.ts';
 import { createEmitter } from './emitter.ts';
@@ -47,7 +48,7 @@ export function addGradients(model: Model, options: GradientOptions): Differenti
       `addGradients: expected opset 13 or later, got ${opset} (convert the model first)`,
     );
   }
-  const graph = withParameterInputs(model.graph, options.parameters);
+  const { graph } = inferTypes({ ...model, graph: withParameterInputs(model.graph, options.parameters) });
   const emitter = createEmitter(graph, opset);
   const seed = lossSeed(graph, emitter, options.loss);
   const sparse = sparseLookups(graph, options);
