@@ -17,8 +17,8 @@ type Spec = Record<string, unknown>;
 const INK = 'var(--ink)';
 const MUTED = 'var(--muted)';
 const GRID = 'var(--line)';
-const WIDE = { width: 640, size: 12 };
-const NARROW = { width: 280, size: 12 };
+const WIDE = { width: 900, labelled: 880, half: 420, size: 13 };
+const NARROW = { width: 232, labelled: 184, half: 232, size: 12 };
 type Format = typeof WIDE;
 
 /** Number of series colours of the page, `--series-0` … */
@@ -70,16 +70,16 @@ function scatter(
     x: {
       field: 'latency',
       type: 'quantitative',
-      title: 'median latency, ms a text (logarithmic, left is faster)',
+      title: 'median latency, ms (logarithmic)',
       scale: { type: 'log', domain: x, nice: false },
       axis: { values: ticks(...x), format: '~g', grid: false },
     },
     y: {
       field: 'accuracy',
       type: 'quantitative',
-      title: 'test accuracy',
+      title: null,
       scale: { domain: y, zero: false, nice: false },
-      axis: { format: y[1] - y[0] < 0.02 ? '.1%' : '.0%', tickCount: 5 },
+      axis: { format: y[1] - y[0] < 0.08 ? '.1%' : '.0%', tickCount: 5 },
     },
   };
   const point = (row: Row) => ({ name: row.name, latency: row.latencyMs!.p50, accuracy: row.accuracy });
@@ -106,7 +106,7 @@ function scatter(
       },
       {
         data: { values: measured.map((row) => ({ ...point(row), ...row.accuracyInterval })) },
-        mark: { type: 'rule', color: MUTED, strokeWidth: 1.5 },
+        mark: { type: 'rule', color: MUTED, strokeWidth: 1.5, opacity: 0.75 },
         encoding: { x: position.x, y: { ...position.y, field: 'low' }, y2: { field: 'high' } },
       },
       {
@@ -145,7 +145,7 @@ export async function sizeBars(rows: readonly Row[], result: string | undefined)
   const title = `Size of the model file: ${values.map(({ name, text }) => `${name} ${text}`).join(', ')}`;
   const most = Math.max(...values.map(({ bytes }) => bytes));
   return draw(title, (format) => ({
-    width: format.width,
+    width: format.labelled,
     height: { step: 34 },
     data: { values },
     encoding: {
@@ -156,7 +156,12 @@ export async function sizeBars(rows: readonly Row[], result: string | undefined)
         title: null,
         axis: { grid: false, domain: false, ticks: false },
       },
-      x: { field: 'bytes', type: 'quantitative', scale: { domain: [0, most * 1.2 || 1], nice: false }, axis: null },
+      x: {
+        field: 'bytes',
+        type: 'quantitative',
+        scale: { domain: [0, most * (format === WIDE ? 1.1 : 1.42) || 1], nice: false },
+        axis: null,
+      },
     },
     layer: [
       {
@@ -189,7 +194,7 @@ export async function latencyDistributions(rows: readonly Row[]): Promise<Chart 
     .map((row) => `${row.name} median ${significant(row.latencyMs!.p50)} ms, p99 ${significant(row.latencyMs!.p99)} ms`)
     .join('; ')}`;
   const scale = { type: 'log', domain: x, nice: false };
-  const quantitative = { type: 'quantitative', scale, title: 'latency, ms a text (logarithmic)' };
+  const quantitative = { type: 'quantitative', scale, title: 'latency, ms (logarithmic)' };
   const bins = measured.flatMap((_, line) => histogram(line, positive[line]!, x));
   const marks = measured.flatMap((row, line) =>
     (['p50', 'p99'] as const).map((quantile) => ({
@@ -212,7 +217,7 @@ export async function latencyDistributions(rows: readonly Row[]): Promise<Chart 
     },
   };
   return draw(title, (format) => ({
-    width: format.width,
+    width: format.labelled,
     height: measured.length * 46,
     layer: [
       {
@@ -269,8 +274,8 @@ export async function trainingCurves(stages: readonly StageReport[]): Promise<re
       `${title} by epoch: ${trained
         .map(({ name, history }) => `${name} ends at ${Number(history!.at(-1)![field].toPrecision(4))}`)
         .join(', ')}`,
-      ({ width }) => ({
-        width: Math.min(width, 400),
+      ({ half }) => ({
+        width: half,
         height: 220,
         data: { values },
         encoding: {
@@ -327,14 +332,14 @@ const CONFIG = {
     labelColor: MUTED,
     titleColor: MUTED,
     titleFontWeight: 400,
-    labelFontSize: 12,
-    titleFontSize: 12,
+    labelFontSize: 12.5,
+    titleFontSize: 12.5,
     titlePadding: 10,
     gridColor: GRID,
     domainColor: GRID,
     tickColor: GRID,
     labelPadding: 6,
-    labelLimit: 130,
+    labelLimit: 170,
   },
   legend: { labelColor: INK, labelFontSize: 12, symbolSize: 200, labelLimit: 140 },
 };
@@ -360,13 +365,23 @@ async function toSvg(spec: Spec, title: string): Promise<string> {
           return `<svg role="img" aria-label="${label}" style="max-width:${natural}px" ${box}><title>${label}</title>`;
         },
       )
-      .replace(/ (?:d|transform|x2|y2|x|y)="[^"]*"/g, shortenNumbers);
+      .replace(/<defs>.*?<\/defs>/g, '')
+      .replace(/<path class="(?:fore|back)ground"[^>]*\/>/g, '')
+      .replace(/<[a-z][^>]*>/g, tidyTag);
   } finally {
     view.finalize();
   }
 }
 
-/** Two decimals are a hundredth of a pixel. */
-function shortenNumbers(attribute: string): string {
-  return attribute.replace(/\d+\.\d{3,}/g, (number) => String(Math.round(Number(number) * 100) / 100));
+/** Drops what a drawing behind `role="img"` does not need, and rounds coordinates to a hundredth of a pixel. */
+function tidyTag(tag: string): string {
+  if (tag.startsWith('<svg')) return tag;
+  return tag
+    .replace(
+      / (?:role|aria-roledescription|aria-hidden|pointer-events|font-family|clip-path)="[^"]*"| opacity="1"/g,
+      '',
+    )
+    .replace(/ (?:d|transform|x2|y2|x|y)="[^"]*"/g, (attribute) =>
+      attribute.replace(/\d+\.\d{3,}/g, (number) => String(Math.round(Number(number) * 100) / 100)),
+    );
 }

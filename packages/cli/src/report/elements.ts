@@ -94,7 +94,11 @@ export function none(): VNode {
 /** The verdict of a paired test as a badge with its p-value. */
 export function verdict(test: Comparison | undefined): Content {
   if (!test) return none();
-  return twoLines(element('span', { class: `verdict ${test.verdict}` }, test.verdict), pValueText(test.pValue));
+  return [
+    element('span', { class: `verdict ${test.verdict}` }, test.verdict),
+    ' ',
+    element('small', null, pValueText(test.pValue)),
+  ];
 }
 
 /** Names and values. */

@@ -129,7 +129,7 @@ export function results(report: Report): VNode {
 
 function speedupText(row: Row, ratio: number): string {
   const text = ratio >= 1 ? `${times(ratio)} faster` : `${times(1 / ratio)} slower`;
-  return row.speedup ? `${text} [${row.speedup.low.toFixed(1)}, ${row.speedup.high.toFixed(1)}]` : text;
+  return row.speedup ? `${times(ratio)} [${row.speedup.low.toFixed(1)}, ${row.speedup.high.toFixed(1)}]` : text;
 }
 
 function sizeText(ratio: number): string {
@@ -155,22 +155,24 @@ export function stageChanges(report: Report): VNode | null {
       'Steps in the order they ran',
       [
         { title: 'step' },
-        { title: 'accuracy, points' },
-        { title: 'macro F1, points' },
+        { title: twoLines('accuracy', 'points') },
+        { title: twoLines('macro F1', 'points') },
         { title: 'paired test' },
         { title: 'flips' },
         { title: 'latency' },
         { title: 'file' },
         { title: 'time' },
-        { title: 'what it did', text: true },
       ],
       stages.map((stage) => ({
         result: stage.name === result?.name,
         cells: [
-          twoLines(stage.name, stage.parent ? `${stage.kind}, from ${stage.parent}` : stage.kind),
+          [
+            stage.name,
+            element('small', null, stage.parent ? `${stage.kind}, from ${stage.parent}` : stage.kind),
+            ...stage.findings.map((finding) => element('small', { class: 'notes' }, finding)),
+          ],
           ...changes(report, stage),
           stage.seconds !== undefined ? twoLines(duration(stage.seconds), stage.reused ? 'reused' : '') : none(),
-          stage.findings.length > 0 ? stage.findings.map((finding) => element('div', null, finding)) : none(),
         ],
       })),
     ),
@@ -232,9 +234,14 @@ export function pairedTests(report: Report): VNode | null {
   );
 }
 
-/** A confusion matrix for every row. */
+/** With more labels than this, matrices of all rows would bury the page: the most frequent confusions are listed. */
+const MOST_LABELS = 12;
+const MOST_CONFUSIONS = 20;
+
+/** A confusion matrix for every row; with many labels, the most frequent confusions of the result. */
 export function confusions(report: Report): VNode {
   const { labels } = report.data;
+  if (labels.length > MOST_LABELS) return frequentConfusions(report);
   return section(
     'confusion',
     'Confusion',
@@ -243,6 +250,26 @@ export function confusions(report: Report): VNode {
       'div',
       { class: 'trio' },
       ...orderedRows(report.rows).map((row) => element('div', { class: 'card' }, confusionTable(row, labels))),
+    ),
+  );
+}
+
+function frequentConfusions(report: Report): VNode {
+  const { labels } = report.data;
+  const row = resultOf(report) ?? report.rows[0]!;
+  const wrong = row.confusion
+    .flatMap((line, i) => line.map((count, j) => ({ count, truth: labels[i]!, answer: labels[j]!, right: i === j })))
+    .filter(({ count, right }) => count > 0 && !right)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, MOST_CONFUSIONS);
+  return section(
+    'confusion',
+    'Confusion',
+    `What ${row.name} most often mistakes; the whole matrices are in report.json.`,
+    dataTable(
+      `The ${wrong.length} most frequent confusions of ${row.name}`,
+      [{ title: 'true label' }, { title: 'answer', text: true }, { title: 'test texts' }],
+      wrong.map(({ truth, answer, count }) => ({ cells: [truth, answer, integer(count)] })),
     ),
   );
 }
@@ -279,9 +306,10 @@ function confusionTable({ name, confusion }: Row, labels: readonly string[]): VN
   );
 }
 
-/** Precision, recall and F1 of every label and row. */
+/** Precision, recall and F1 of every label and row; with many labels, of the result alone. */
 export function perClass(report: Report): VNode {
   const result = resultOf(report);
+  const shown = report.data.labels.length > MOST_LABELS && result ? [result] : orderedRows(report.rows);
   return section(
     'classes',
     'Per label',
@@ -296,9 +324,9 @@ export function perClass(report: Report): VNode {
         { title: 'F1' },
         { title: 'test texts' },
       ],
-      orderedRows(report.rows).flatMap((row) =>
+      shown.flatMap((row) =>
         row.perClass.map(({ label, precision, recall, f1, support }) => ({
-          result: row === result,
+          result: row === result && shown.length > 1,
           cells: [row.name, label, percent(precision), percent(recall), percent(f1), integer(support)],
         })),
       ),

@@ -9,11 +9,11 @@ import {
   orderedRows,
   parentOf,
   points,
+  pValueText,
   significant,
   speedupOf,
   teacherOf,
   times,
-  verdictText,
 } from './wording.ts';
 
 export interface TerminalTableOptions {
@@ -117,9 +117,12 @@ function testLines({ comparisons }: Pick<Report, 'comparisons'>, paint: Colors):
     'Paired tests (McNemar; a tie unless p < 0.05):',
     ...against.flatMap((b) => {
       const tests = comparisons.filter((test) => test.b === b);
-      const lines = wrap(`  against ${b}: ${tests.map((test) => `${test.a} ${verdictText(test)}`).join('; ')}`, '    ');
+      const lines = wrap(
+        `  against ${b}: ${tests.map((test) => `${test.a} ${test.verdict} (${pValueText(test.pValue)})`).join(', ')}`,
+        '    ',
+      );
       return lines.map((line) =>
-        line.replace(/\b(better|worse)(?=,)/g, (word) => paintVerdict(word as 'better' | 'worse', word, paint)),
+        line.replace(/\b(better|worse)(?= \(p )/g, (word) => paintVerdict(word as 'better' | 'worse', word, paint)),
       );
     }),
   ];

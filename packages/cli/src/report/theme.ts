@@ -21,7 +21,7 @@ body {
   margin: 0; background: var(--page); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
-main, .hero > div, footer { max-width: 1080px; margin: 0 auto; padding: 0 24px; }
+main, .hero > div, footer { max-width: 1180px; margin: 0 auto; padding: 0 24px; }
 .hero { background: var(--surface); border-bottom: 1px solid var(--line); padding: 44px 0 36px; }
 .eyebrow { margin: 0 0 10px; color: var(--muted); font-size: 14px; overflow-wrap: anywhere; }
 .eyebrow b { color: var(--ink); font-weight: 600; }
@@ -29,7 +29,7 @@ h1 { margin: 0; max-width: 27em; font-size: clamp(24px, 3.6vw, 36px); line-heigh
 h2 { margin: 0 0 4px; font-size: 21px; line-height: 1.3; letter-spacing: -0.01em; }
 h3 { margin: 0 0 8px; font-size: 15px; overflow-wrap: anywhere; }
 section { margin: 48px 0; }
-.lead { margin: 0 0 18px; max-width: 46em; color: var(--muted); font-size: 15px; }
+.lead { margin: 0 0 18px; max-width: 62em; color: var(--muted); font-size: 15px; text-wrap: pretty; }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0; margin: 30px 0 0; padding: 0; }
 .tile { padding: 2px 20px; border-left: 1px solid var(--line); min-width: 0; }
 .tile:first-child { padding-left: 0; border-left: 0; }
@@ -44,6 +44,7 @@ section { margin: 48px 0; }
 figure { margin: 0; }
 figure svg { display: block; width: 100%; height: auto; margin: 0 auto; }
 figure svg text { font-family: inherit; }
+figure svg .role-mark text { paint-order: stroke; stroke: var(--surface); stroke-width: 4px; stroke-linejoin: round; }
 figure .narrow { display: none; }
 figcaption { margin-bottom: 14px; font-size: 15px; font-weight: 600; }
 figcaption small { display: block; color: var(--muted); font-size: 13px; font-weight: 400; }
@@ -51,14 +52,17 @@ figcaption small { display: block; color: var(--muted); font-size: 13px; font-we
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 caption { padding: 14px 16px 10px; text-align: left; color: var(--muted); font-size: 13px; }
-th, td { padding: 10px 12px; text-align: right; vertical-align: top; white-space: nowrap; border-top: 1px solid var(--line); }
+th, td { padding: 9px 11px; text-align: right; vertical-align: top; white-space: nowrap; border-top: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; padding-left: 16px; }
 th.left, td.left { text-align: left; }
 thead th { color: var(--muted); font-size: 13px; font-weight: 500; vertical-align: bottom; background: var(--soft); }
 tbody th { font-weight: 600; }
 tbody tr.result { background: var(--accent-soft); }
 td small, th small { display: block; color: var(--muted); font-size: 12px; font-weight: 400; }
-td.text, th.text { white-space: normal; text-align: left; min-width: 15em; }
+td.text, th.text { white-space: normal; text-align: left; }
+.notes { min-width: min(20em, 52vw); max-width: 26em; white-space: normal; }
+thead small { font-size: 12px; }
+.verdict + small { display: inline; margin-left: 6px; }
 .none { color: var(--muted); }
 .verdict { display: inline-block; padding: 0 8px; border-radius: 20px; background: var(--soft); color: var(--muted); font-size: 12.5px; font-weight: 600; line-height: 1.65; }
 .verdict.better { background: var(--good-soft); color: var(--good); }

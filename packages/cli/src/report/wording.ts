@@ -33,7 +33,7 @@ export function pValueText(pValue: number): string {
   return `p = ${pValue.toFixed(pValue < 0.1 ? 3 : 2)}`;
 }
 
-/** A share as per cent with two decimals: `98.21 %`; figure space before the sign keeps it on one line. */
+/** A share as per cent with two decimals: `98.21 %`. */
 export function percent(share: number, digits = 2): string {
   return `${(share * 100).toFixed(digits)} %`;
 }
@@ -60,8 +60,8 @@ export function bytesText(bytes: number): string {
 /** Three significant digits without an exponent, thousands apart: `0.0421`, `7.30`, `12,400`. */
 export function significant(value: number): string {
   if (value === 0) return '0';
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)) + 1e-9));
   const rounded = Number(value.toPrecision(3));
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded)) + 1e-9));
   return rounded >= 1000 ? integer(rounded) : rounded.toFixed(Math.min(digits, 4));
 }
 
@@ -74,14 +74,14 @@ export function integer(value: number): string {
 
 /** `8.4 s`, `2 min 05 s`. */
 export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
 }
 
-/** A ratio of two sizes or times: `14.2×`. */
+/** A ratio of two sizes or times: `1.35×`, `14.2×`, `21×`. */
 export function times(ratio: number): string {
-  return `${ratio >= 100 ? integer(ratio) : ratio.toFixed(1)}×`;
+  return `${ratio >= 19.95 ? integer(ratio) : ratio.toFixed(ratio < 1.995 ? 2 : 1)}×`;
 }
 
 /** The rows in the order they are shown: baselines first, then models as the report has them. */
