@@ -1,9 +1,9 @@
 import { SlmError } from '../errors.ts';
 import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
-import { inferTypes } from '../types/infer.ts';
 import { materialize } from './broadcast.ts';
 import type { Emitter } from './emitter.ts';
 import { createEmitter } from './emitter.ts';
+import { typesWithNamedDims } from './name-dims.ts';
 import { findPath, printPath } from './path.ts';
 import type { GradientContext } from './rule.ts';
 import { attributeInts } from './rule.ts';
@@ -48,8 +48,8 @@ export function addGradients(model: Model, options: GradientOptions): Differenti
       `addGradients: expected opset 13 or later, got ${opset} (convert the model first)`,
     );
   }
-  const { graph } = inferTypes({ ...model, graph: withParameterInputs(model.graph, options.parameters) });
-  const emitter = createEmitter(graph, opset);
+  const graph = withParameterInputs(model.graph, options.parameters);
+  const emitter = createEmitter(graph, opset, typesWithNamedDims({ ...model, graph }));
   const seed = lossSeed(graph, emitter, options.loss);
   const sparse = sparseLookups(graph, options);
   const active = activeValues(graph, options.parameters);

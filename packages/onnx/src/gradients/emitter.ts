@@ -63,13 +63,11 @@ export interface Emitter {
   isEmitted(value: string): boolean;
 }
 
-/** Starts an emitter behind `graph`, which is not changed. */
-export function createEmitter(graph: Graph, opset: number): Emitter {
+/** Starts an emitter behind `graph`, which is not changed; `known` are the types of its values. */
+export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyMap<string, TensorType>): Emitter {
   const builder = createGraphBuilder(graph.name, graph);
   const forwardCount = graph.nodes.length;
-  const types = new Map<string, TensorType>(graph.types);
-  for (const value of [...graph.outputs, ...graph.inputs]) if (value.type) types.set(value.name, value.type);
-  for (const [name, tensor] of graph.initializers) types.set(name, { type: tensor.type, dims: tensor.dims });
+  const types = new Map<string, TensorType>(knownTypes);
   const producers = new Map<string, Node>();
   for (const node of graph.nodes) for (const output of node.outputs) if (output !== '') producers.set(output, node);
   const constants = new Map<string, string>();
@@ -230,7 +228,8 @@ export function createEmitter(graph: Graph, opset: number): Emitter {
       const rename = (value: string) => renames.get(value) ?? value;
       const all = builder.graph().nodes;
       const initializers = new Map(graph.initializers);
-      for (const name of constants.values()) initializers.set(name, tensors.get(name)!);
+      const used = new Set(all.slice(forwardCount).flatMap((node) => node.inputs));
+      for (const name of constants.values()) if (used.has(name)) initializers.set(name, tensors.get(name)!);
       return {
         nodes: all.map((node, index) =>
           index < forwardCount

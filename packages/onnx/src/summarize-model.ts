@@ -1,0 +1,109 @@
+import { byteLength } from './data-type.ts';
+import { type DataType, type Dim, elementCount, type Graph, type Model, type Node } from './model.ts';
+import { subgraphs } from './rewrite.ts';
+import { multiply } from './types/dims.ts';
+import { inferTypes, valueTypes } from './types/infer.ts';
+
+/** What a model consists of. */
+export interface ModelSummary {
+  /** Number of nodes by operator, domain before the name where it is not ai.onnx; in alphabetical order. */
+  readonly operators: Readonly<Record<string, number>>;
+  /** Number of nodes, those of subgraphs included. */
+  readonly nodes: number;
+  /** Elements of all initializers. */
+  readonly parameters: number;
+  /** Bytes of all initializers. */
+  readonly bytes: number;
+  /** Bytes of the initializers by element type. */
+  readonly bytesByType: Readonly<Partial<Record<DataType, number>>>;
+  /** Multiply-adds of matrix products and convolutions in one run, when `dims` are given and tell all sizes. */
+  readonly multiplyAdds?: number;
+}
+
+export interface SummaryOptions {
+  /** Sizes for symbolic dimensions of the inputs: `{ batch: 1, sequence: 128 }`; `{}` for a model without any. */
+  readonly dims?: Readonly<Record<string, number>>;
+}
+
+/** Counts operators, parameters, bytes, and the multiply-adds of an inference (of `dims`). Local functions count as one operator. */
+export function summarizeModel(model: Model, options: SummaryOptions = {}): ModelSummary {
+  const operators = new Map<string, number>();
+  const bytesByType = new Map<DataType, number>();
+  let parameters = 0;
+  for (const graph of graphsOf(model.graph)) {
+    for (const { opType, domain } of graph.nodes) {
+      const name = domain === '' ? opType : `${domain}.${opType}`;
+      operators.set(name, (operators.get(name) ?? 0) + 1);
+    }
+    for (const { type, dims, data } of graph.initializers.values()) {
+      parameters += elementCount(dims);
+      bytesByType.set(type, (bytesByType.get(type) ?? 0) + byteLength(data));
+    }
+  }
+  const multiplyAdds = options.dims && countMultiplyAdds(model, options.dims);
+  return {
+    operators: sorted(operators),
+    nodes: sum(operators.values()),
+    parameters,
+    bytes: sum(bytesByType.values()),
+    bytesByType: sorted(bytesByType),
+    ...(multiplyAdds === undefined ? {} : { multiplyAdds }),
+  };
+}
+
+function graphsOf(graph: Graph): readonly Graph[] {
+  return [graph, ...graph.nodes.flatMap((node) => subgraphs(node).flatMap(graphsOf))];
+}
+
+/** By operator: the number of products summed for one element of the output. */
+const innerSizes: Readonly<Record<string, (node: Node, dims: (input: number) => readonly Dim[] | undefined) => Dim>> = {
+  MatMul: (_, dims) => dims(0)?.at(-1),
+  MatMulInteger: (_, dims) => dims(0)?.at(-1),
+  QLinearMatMul: (_, dims) => dims(0)?.at(-1),
+  DynamicQuantizeMatMul: (_, dims) => dims(0)?.at(-1),
+  MatMulIntegerToFloat: (_, dims) => dims(0)?.at(-1),
+  MatMulNBits: (_, dims) => dims(0)?.at(-1),
+  FusedMatMul: (node, dims) => dims(0)?.at(isSet(node, 'transA') ? -2 : -1),
+  Gemm: (node, dims) => dims(0)?.at(isSet(node, 'transA') ? 0 : 1),
+  Conv: (_, dims) => product(dims(1)?.slice(1)),
+  ConvInteger: (_, dims) => product(dims(1)?.slice(1)),
+  QLinearConv: (_, dims) => product(dims(3)?.slice(1)),
+};
+
+function countMultiplyAdds(model: Model, sizes: Readonly<Record<string, number>>): number | undefined {
+  const bind = (dim: Dim): Dim => (typeof dim === 'string' && Object.hasOwn(sizes, dim) ? sizes[dim] : dim);
+  const inputs = model.graph.inputs.map((input) =>
+    input.type?.dims === undefined ? input : { ...input, type: { ...input.type, dims: input.type.dims.map(bind) } },
+  );
+  const bound = inferTypes({ ...model, graph: { ...model.graph, inputs, types: new Map() } });
+  const types = valueTypes(bound.graph);
+  let total = 0;
+  for (const node of bound.graph.nodes) {
+    const inner = Object.hasOwn(innerSizes, node.opType) ? innerSizes[node.opType] : undefined;
+    if (inner === undefined) continue;
+    const size = inner(node, (input) => types.get(node.inputs[input] ?? '')?.dims);
+    const count = multiply([...(types.get(node.outputs[0] ?? '')?.dims ?? [undefined]), size]);
+    if (typeof count !== 'number') return undefined;
+    total += count;
+  }
+  return total;
+}
+
+function isSet(node: Node, name: string): boolean {
+  const attribute = node.attributes[name];
+  return attribute?.kind === 'int' && Number(attribute.value) !== 0;
+}
+
+function product(dims: readonly Dim[] | undefined): Dim {
+  return dims && multiply(dims);
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
+
+function sorted<K extends string>(map: ReadonlyMap<K, number>): Record<K, number> {
+  return Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1))) as Record<K, number>;
+}
