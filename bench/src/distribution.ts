@@ -33,8 +33,8 @@ const NOISY_TAIL = 1.5;
 const FEW_SAMPLES = 30;
 
 /**
- * Summarizes times in milliseconds. Quantiles are those of simple-statistics (`quantileSorted`: the sample at
- * ⌈n·p⌉, the mean of two neighbours where n·p is whole).
+ * Summarizes times in milliseconds. Quantiles are interpolated linearly between neighbouring samples (type 7 of Hyndman
+ * and Fan, *Sample Quantiles in Statistical Packages*, 1996), as simple-statistics has them.
  *
  * @throws SlmError `BENCH_NO_SAMPLES` when there is nothing to summarize.
  */
