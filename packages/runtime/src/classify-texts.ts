@@ -1,4 +1,3 @@
-import { toUSVString } from 'node:util';
 import type { Engine, Tensor } from '@slm-compress/onnx';
 import { SlmError } from '@slm-compress/onnx';
 import type { Tokenizer } from '@slm-compress/text';
@@ -30,7 +29,7 @@ export async function classifyTexts(
   texts: readonly string[],
   { labels, maxLength, tokenBudget }: ClassifyOptions,
 ): Promise<TextsClassified> {
-  const encoded = texts.map((text) => tokenizer.encode(toUSVString(text), { maxLength }));
+  const encoded = texts.map((text) => tokenizer.encode(text, { maxLength }));
   const probabilities = new Float64Array(texts.length * labels);
   const lengths = encoded.map(({ ids }) => paddedLength(ids.length, maxLength));
   for (const group of groupByLength(lengths, tokenBudget)) {

@@ -2,11 +2,12 @@ import { workerData } from 'node:worker_threads';
 import { type Engine, isSlmError } from '@slm-compress/onnx';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { TextsClassified } from './classify-texts.ts';
+import { guarded } from './exit-guard.ts';
 import { openEngine } from './open-engine.ts';
 import { ownedBuffers } from './tensors.ts';
 import type { WorkerReply, WorkerSetup, WorkerTask, WorkerValues } from './worker-protocol.ts';
 
-const { model, options, classifier } = workerData as WorkerSetup;
+const { model, options, classifier, guard } = workerData as WorkerSetup;
 let engine: Promise<Engine> | undefined;
 let classify: Promise<(texts: readonly string[]) => Promise<TextsClassified>> | undefined;
 
@@ -14,7 +15,7 @@ let classify: Promise<(texts: readonly string[]) => Promise<TextsClassified>> | 
 export default async function handle(task: WorkerTask): Promise<unknown> {
   const begun = performance.now();
   try {
-    const { value, transfer } = await perform(task);
+    const { value, transfer } = await guarded(guard, () => perform(task));
     return transferring({ ok: true, value, computeMs: performance.now() - begun }, transfer);
   } catch (error) {
     const code = isSlmError(error) ? error.code : 'INTERNAL';

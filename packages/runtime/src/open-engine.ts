@@ -77,7 +77,8 @@ async function createSession(
     interOpNumThreads: 1,
     graphOptimizationLevel: OPTIMIZATION[optimization],
     enableMemPattern: memoryPattern,
-    logSeverityLevel: 3,
+    // Failures arrive as errors; nothing is printed besides.
+    logSeverityLevel: 4,
     // Threads that wait busily slow their neighbours down: 1.2–1.4 × on two loaded cores.
     ...(intraOpThreads > 1 ? { extra: { session: { intra_op: { allow_spinning: '0' } } } } : {}),
     ...(optimizedModelPath === undefined ? {} : { optimizedModelFilePath: optimizedModelPath }),

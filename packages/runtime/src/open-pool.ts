@@ -6,6 +6,8 @@ import { openWorkerPool, type PoolStats } from './worker-pool.ts';
 /** A pool of sessions: an engine with numbers. */
 export interface EnginePool extends Engine {
   stats(): PoolStats;
+  /** As disposing, and what is not done after `deadlineMs` rejects with `ENGINE_CLOSED`. */
+  close(options?: { deadlineMs?: number }): Promise<void>;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function openPool(model: Model | string | Uint8Array, options: Pool
       );
     },
     stats: () => pool.stats(),
+    close: (closeOptions) => pool.close(closeOptions),
     [Symbol.asyncDispose]: () => pool.close(),
   };
 }

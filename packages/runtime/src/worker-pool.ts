@@ -4,11 +4,14 @@ import type { Worker } from 'node:worker_threads';
 import { SlmError } from '@slm-compress/onnx';
 import { Piscina } from 'piscina';
 import { aborted } from './abort.ts';
+import { createExitGuard } from './exit-guard.ts';
 import type { WorkerReply, WorkerSetup, WorkerTask, WorkerValues } from './worker-protocol.ts';
 
 /** Compiled, also under a test runner that loads this file as TypeScript. */
 const WORKER_FILE = fileURLToPath(new URL('../dist/engine-worker.js', import.meta.url));
 const ATTEMPTS = 2;
+/** Threads that may die in a row while they start, before the pool gives up. */
+const RESPAWNS = 4;
 
 /** Counts since the pool was opened, and how many tasks wait and run now. */
 export interface PoolStats {
@@ -75,6 +78,8 @@ export interface WorkerPoolOptions {
   readonly workers?: number;
   readonly maxQueue?: number;
   readonly optimizedModelPath?: string;
+  /** The worker's compiled module. */
+  readonly workerFile?: string;
 }
 
 interface Entry {
@@ -89,28 +94,42 @@ interface Entry {
 }
 
 /** Starts the threads and opens every session before it resolves; rejects with the first worker's error. */
-export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOptions = {}): Promise<WorkerPool> {
-  const { workers = availableParallelism(), maxQueue = Number.POSITIVE_INFINITY, optimizedModelPath } = options;
+export async function openWorkerPool(
+  setup: Omit<WorkerSetup, 'guard'>,
+  options: WorkerPoolOptions = {},
+): Promise<WorkerPool> {
+  const {
+    workers = availableParallelism(),
+    maxQueue = Number.POSITIVE_INFINITY,
+    optimizedModelPath,
+    workerFile = WORKER_FILE,
+  } = options;
+  const guard = createExitGuard();
   const piscina = new Piscina({
-    filename: WORKER_FILE,
+    filename: workerFile,
     minThreads: workers,
     maxThreads: workers,
     idleTimeout: Number.POSITIVE_INFINITY,
     execArgv: [],
-    workerData: setup,
+    workerData: { ...setup, guard: guard.state } satisfies WorkerSetup,
     recordTiming: false,
   });
   // An idle worker's death has no task to reject; piscina starts another.
   piscina.on('error', () => undefined);
+  // A worker that dies while it starts is not replaced by piscina unless another task comes.
+  piscina.on('workerDestroy', () => setImmediate(respawn));
 
   const waiting: Entry[] = [];
   const live = new Set<Entry>();
   const counts = { completed: 0, failed: 0, refused: 0, aborted: 0, lost: 0 };
   let running = 0;
   let admissions = 0;
+  let respawns = 0;
+  let opened = false;
   let ended = false;
+  let gaveUp = false;
   let closing: Promise<void> | undefined;
-  let drained: (() => void) | undefined;
+  let changed: (() => void) | undefined;
 
   const post = async <Kind extends WorkerTask['kind']>(
     task: WorkerTask & { kind: Kind },
@@ -138,6 +157,7 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
     try {
       const { task, transfer } = entry.make();
       const reply = await post(task, transfer);
+      respawns = 0;
       entry.options.onTiming?.({ queueMs: started - entry.enqueued, computeMs: reply.computeMs });
       if (reply.ok) {
         settle(entry, () => {
@@ -162,32 +182,53 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
       if (entry === undefined) break;
       void dispatch(entry);
     }
-    if (idle()) drained?.();
+    changed?.();
   };
 
   const idle = (): boolean => running === 0 && waiting.length === 0 && admissions === 0;
 
-  const drain = (deadlineMs: number | undefined): Promise<void> =>
+  /** Resolves when `done` holds after a task ended, after `deadlineMs`, or when the pool gave up. */
+  const settled = (deadlineMs: number | undefined, done: () => boolean): Promise<void> =>
     new Promise((resolve) => {
       const timer = deadlineMs === undefined ? undefined : setTimeout(resolve, deadlineMs);
-      drained = () => {
+      changed = () => {
+        if (!gaveUp && !done()) return;
         clearTimeout(timer);
         resolve();
       };
-      if (idle()) drained();
+      changed();
     });
 
   const shutDown = async (deadlineMs: number | undefined): Promise<void> => {
-    await drain(deadlineMs);
+    await settled(deadlineMs, idle);
     ended = true;
     waiting.length = 0;
     for (const entry of [...live]) fail(entry, closedError());
-    if (running === 0) await Promise.allSettled(piscina.threads.map(() => post({ kind: 'close' })));
+    if (!gaveUp) {
+      // A thread inside ONNX Runtime must not be ended: its run is waited for though nobody wants its result.
+      await settled(undefined, () => running === 0);
+      await Promise.allSettled(piscina.threads.map(() => post({ kind: 'close' })));
+    }
     await piscina.destroy();
+    guard.release();
+  };
+
+  const respawn = (): void => {
+    if (ended || !opened || piscina.threads.length >= workers) return;
+    if (++respawns <= RESPAWNS) {
+      post({ kind: 'open' }).catch(() => undefined);
+      return;
+    }
+    ended = true;
+    gaveUp = true;
+    waiting.length = 0;
+    for (const entry of [...live]) fail(entry, lost(undefined));
+    changed?.();
   };
 
   const checkAdmission = (): void => {
     if (closing !== undefined) throw closedError();
+    if (ended) throw lost(undefined);
     if (running < workers || waiting.length < maxQueue) return;
     counts.refused++;
     throw new SlmError('QUEUE_FULL', `pool: expected at most ${maxQueue} waiting, got one more`);
@@ -201,8 +242,8 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
           counts.aborted++;
           return reject(aborted('pool', signal));
         }
-        if (ended) return reject(closedError());
         if (!admitted) checkAdmission();
+        else if (ended) throw closedError();
         const entry: Entry = {
           make,
           options: submitOptions,
@@ -248,22 +289,24 @@ export async function openWorkerPool(setup: WorkerSetup, options: WorkerPoolOpti
     [Symbol.asyncDispose]: () => pool.close(),
   };
 
-  try {
-    // Posted together while every worker is idle, so each worker gets one.
-    const replies = await Promise.all(
-      Array.from({ length: workers }, (_, index) =>
-        post({ kind: 'open', ...(index > 0 || optimizedModelPath === undefined ? {} : { optimizedModelPath }) }),
-      ),
-    );
-    const failure = replies.find((reply) => !reply.ok);
-    if (failure !== undefined && !failure.ok) throw new SlmError(failure.code, failure.message);
-    const first = replies[0];
-    if (first === undefined || !first.ok) throw new SlmError('WORKER_LOST', 'pool: expected a worker, got none');
-    return Object.defineProperties(pool, { opened: { value: first.value, enumerable: true } }) as WorkerPool;
-  } catch (error) {
+  // Posted together while every worker is idle, so each worker gets one.
+  const replies = await Promise.allSettled(
+    Array.from({ length: workers }, (_, index) =>
+      post({ kind: 'open', ...(index > 0 || optimizedModelPath === undefined ? {} : { optimizedModelPath }) }),
+    ),
+  );
+  const errors = replies.map((reply) => {
+    if (reply.status === 'rejected') return lost(reply.reason);
+    return reply.value.ok ? undefined : new SlmError(reply.value.code, reply.value.message);
+  });
+  const first = replies[0];
+  if (errors.some((error) => error !== undefined) || first?.status !== 'fulfilled' || !first.value.ok) {
     await piscina.destroy();
-    throw error instanceof SlmError ? error : lost(error);
+    guard.release();
+    throw errors.find((error) => error !== undefined) ?? lost(undefined);
   }
+  opened = true;
+  return Object.defineProperties(pool, { opened: { value: first.value.value, enumerable: true } }) as WorkerPool;
 }
 
 function lost(cause: unknown): SlmError {

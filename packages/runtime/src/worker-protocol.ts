@@ -3,6 +3,8 @@ import type { ClassifyOptions, TextsClassified } from './classify-texts.ts';
 
 /** What a worker opens, handed over once when the thread starts. Encoded models are shared, not copied per worker. */
 export interface WorkerSetup {
+  /** See `ExitGuard`. */
+  readonly guard: Int32Array;
   readonly model: string | SharedArrayBuffer;
   readonly options: Omit<EngineOptions, 'optimizedModelPath'>;
   /** Present when the worker is to classify texts: it then loads the folder's tokenizer too. */
