@@ -1,4 +1,6 @@
 export * from './batches.ts';
+export * from './distill/teacher-logits.ts';
+export * from './evaluate/evaluate.ts';
 export * from './folder/model-digest.ts';
 export * from './folder/model-folder.ts';
 export * from './prune/gates.ts';

@@ -86,9 +86,9 @@ export function createHistogram(where: string, bins = 8192): Histogram {
     range: () => ({ min, max }),
     percentileRange(percentile) {
       const cut = count * (1 - percentile / 100);
-      const low = Math.max(min, quantile(cut));
-      const high = Math.min(max, quantile(count - cut));
-      return { min: Math.min(low, high), max: Math.max(low, high) };
+      const inside = (value: number) => Math.min(max, Math.max(min, value));
+      const low = inside(quantile(cut));
+      return { min: low, max: Math.max(low, inside(quantile(count - cut))) };
     },
   };
 }

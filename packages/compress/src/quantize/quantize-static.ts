@@ -30,7 +30,7 @@ export interface QuantizeOptions extends TargetOptions {
    */
   readonly weightScale?: 'pair-safe' | 'full';
   /**
-   * Products whose activation has a single row for each batch item (a classifier head): `integer` (the default) writes
+   * Products whose activation has, or may have, a single row for each batch item (a classifier head): `integer` (the default) writes
    * MatMulInteger → Cast → Mul, so that one text and a batch give the same bits; `qdq` treats them like the others, and
    * runtimes may compute them in float with another kernel for one row.
    */
@@ -196,9 +196,13 @@ interface QuantizedActivation {
   readonly scaleValue: number;
 }
 
-/** Whether all dimensions between the first and the last are 1: `[batch, features]`, `[batch, 1, features]`. */
+/**
+ * Whether a batch item may have one row: `[batch, features]`, `[batch, 1, features]`, or a size that inference can't
+ * tell (a slice). A symbolic size such as `sequence` counts as longer.
+ */
 function isSingleRow(type: TensorType | undefined): boolean {
-  return type?.dims !== undefined && type.dims.length >= 2 && type.dims.slice(1, -1).every((dim) => dim === 1);
+  const rows = type?.dims?.slice(1, -1);
+  return rows !== undefined && type!.dims!.length >= 2 && rows.every((dim) => dim === 1 || dim === undefined);
 }
 
 type Writer = ReturnType<typeof createWriter>;
