@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import type { GraphBuilder } from '../builder.ts';
+import { createGraphBuilder } from '../builder.ts';
+import { isSlmError, type SlmError } from '../errors.ts';
+import { float32, int64, scalar } from '../model.ts';
+import { openReference } from '../reference/open-reference.ts';
+import type { GradientOptions } from './add-gradients.ts';
+import { addGradients } from './add-gradients.ts';
+
+/** The error of differentiating Σ of what `body` makes from the parameter w [2, 2]. */
+function refusal(
+  body: (g: GraphBuilder, w: string) => string,
+  options: Partial<GradientOptions> & { readonly opset?: number; readonly reduce?: boolean } = {},
+): SlmError {
+  const { opset = 17, reduce = true, ...rest } = options;
+  const g = createGraphBuilder('refused');
+  const w = g.constant('w', float32([1, 2, 3, 4], [2, 2]));
+  const made = body(g, w);
+  const loss = reduce ? g.op('ReduceSum', [made], { keepdims: 0 }, { outputs: ['loss'] }) : made;
+  g.output(loss, 'float32', reduce ? [] : [2, 2]);
+  try {
+    addGradients(g.model({ opset }), { loss, parameters: ['w'], ...rest });
+  } catch (error) {
+    if (isSlmError(error)) return error;
+    throw error;
+  }
+  throw new Error('differentiated without an error');
+}
+
+describe('addGradients refuses', () => {
+  it('an operator without a row, naming the node and the path to the parameter', () => {
+    const error = refusal((g, w) => g.op('Det', [g.op('Exp', [w], {}, { name: 'grow' })], {}, { name: 'head/det' }));
+    expect(error.code).toBe('GRADIENT_UNSUPPORTED');
+    expect(error.message).toBe(
+      'addGradients, node "head/det": expected an operator that passes gradients, got Det: ' +
+        'no gradient row for this operator (on the path w → Exp "grow" → Det "head/det")',
+    );
+  });
+
+  it('an operator of another domain', () => {
+    const error = refusal((g, w) => g.op('Gelu', [w], {}, { name: 'act', domain: 'com.microsoft' }));
+    expect(error.code).toBe('GRADIENT_UNSUPPORTED');
+    expect(error.message).toContain('com.microsoft.Gelu');
+  });
+
+  it('a loss that depends on the parameter through a piecewise constant operator alone', () => {
+    const error = refusal((g, w) => g.op('Floor', [w], {}, { name: 'steps' }));
+    expect(error.code).toBe('GRADIENT_UNSUPPORTED');
+    expect(error.message).toContain('Floor: is piecewise constant (on the path w → Floor "steps")');
+  });
+
+  it('a cast to integers', () => {
+    const error = refusal((g, w) => g.op('Cast', [g.op('Cast', [w], { to: 7 }, { name: 'round' })], { to: 1 }));
+    expect(error.message).toContain('node "round"');
+  });
+
+  it('a loss that does not depend on the parameter', () => {
+    const error = refusal((g) => g.op('Exp', [g.constant('other', scalar(1))]));
+    expect(error.code).toBe('GRADIENT_NO_PATH');
+    expect(error.message).toContain('parameter "w": expected loss "loss" to depend on it');
+  });
+
+  it('a parameter that does not exist, or holds integers', () => {
+    expect(refusal((_, w) => w, { parameters: ['v'] }).code).toBe('GRADIENT_PARAMETER');
+    const error = refusal((g, w) => g.op('Gather', [w, g.constant('rows', int64([0]))]), { parameters: ['rows'] });
+    expect(error.message).toContain('expected a float type, got int64');
+  });
+
+  it('a loss of several elements, or one that is not computed', () => {
+    expect(refusal((g, w) => g.op('Exp', [w]), { reduce: false }).message).toContain('expected one element, got [2,2]');
+    expect(refusal((_, w) => w, { loss: 'nowhere' }).code).toBe('GRADIENT_LOSS');
+  });
+
+  it('operator sets before 13', () => {
+    expect(refusal((_, w) => w, { opset: 12 }).code).toBe('GRADIENT_OPSET');
+  });
+
+  it('forms that a row does not cover', () => {
+    const yes = (g: GraphBuilder) => g.constant('yes', { type: 'bool', dims: [], data: Uint8Array.of(1) });
+    const half = (g: GraphBuilder) => g.constant('half', scalar(0.5));
+    expect(refusal((g, w) => g.op('Dropout', [w, half(g), yes(g)])).message).toContain('training mode');
+    const pads = (g: GraphBuilder) => g.constant('pads', int64([1, 0, 0, 0]));
+    expect(refusal((g, w) => g.op('Pad', [w, pads(g)], { mode: 'edge' })).message).toContain('mode edge');
+    const bound = (g: GraphBuilder, w: string) => g.op('ReduceMax', [w], { keepdims: 0 });
+    expect(refusal((g, w) => g.op('Clip', [w, '', bound(g, w)])).message).toContain('gradient of a bound');
+    const scale = (g: GraphBuilder, w: string) => g.op('QuantizeLinear', [half(g), bound(g, w)]);
+    expect(refusal((g, w) => g.op('DequantizeLinear', [scale(g, w), half(g)])).message).toContain('scale');
+  });
+
+  it('a sparse parameter that is not read by one Gather(axis 0) with ids from an input', () => {
+    const sparse = ['w'];
+    const ids = (g: GraphBuilder) => g.input('ids', 'int64', ['n']);
+    expect(refusal((g, w) => g.op('Exp', [w]), { sparse }).message).toContain('got Exp "Exp"');
+    expect(refusal((g, w) => g.op('Gather', [w, ids(g)], { axis: 1 }), { sparse }).code).toBe('GRADIENT_SPARSE');
+    const fixed = refusal((g, w) => g.op('Gather', [w, g.constant('rows', int64([0]))]), { sparse });
+    expect(fixed.message).toContain('expected row ids from a graph input, got "rows"');
+  });
+});
+
+describe('addGradients', () => {
+  it('gives sparse parameters the gradients of the gathered rows', async () => {
+    const g = createGraphBuilder('lookup');
+    const table = g.constant('table', float32([1, 2, 3, 4, 5, 6], [3, 2]));
+    const rows = g.op('Gather', [table, g.input('ids', 'int64', ['b', 's'])]);
+    g.output(g.op('ReduceSum', [g.op('Mul', [rows, rows])], { keepdims: 0 }), 'float32', [], 'loss');
+    const { model, gradients } = addGradients(g.model({ opset: 17 }), {
+      loss: 'loss',
+      parameters: ['table'],
+      sparse: ['table'],
+    });
+    expect(gradients.get('table')).toEqual({ output: 'grad/table', indices: 'ids' });
+    const engine = await openReference(model);
+    const result = await engine.run({ ids: int64([2, 2, 0], [1, 3]), table: float32([1, 2, 3, 4, 5, 6], [3, 2]) });
+    expect(result['grad/table']).toEqual(float32([10, 12, 10, 12, 2, 4], [1, 3, 2]));
+  });
+
+  it('emits nothing for inputs that need no gradient, and no node twice', () => {
+    const g = createGraphBuilder('dense');
+    const x = g.input('x', 'float32', ['batch', 'sequence', 4]);
+    const w = g.constant('w', float32(new Float32Array(8), [4, 2]));
+    const b = g.constant('b', float32([0, 0]));
+    const y = g.op('Add', [g.op('MatMul', [x, w]), b]);
+    g.output(g.op('ReduceSum', [g.op('Mul', [y, y])], { keepdims: 0 }), 'float32', [], 'loss');
+    const model = g.model({ opset: 17 });
+    const step = addGradients(model, { loss: 'loss', parameters: ['w', 'b'] }).model;
+    const emitted = step.graph.nodes.slice(model.graph.nodes.length).map((node) => node.opType);
+    expect(emitted).toEqual(['Add', 'ReduceSum', 'Reshape', 'Reshape', 'Gemm']);
+    expect(step.graph.nodes.slice(0, model.graph.nodes.length)).toEqual(model.graph.nodes);
+    expect(step.graph.inputs.map((input) => input.name)).toEqual(['x', 'w', 'b']);
+  });
+
+  it('hands one gradient to two parameters', async () => {
+    const g = createGraphBuilder('twins');
+    const [a, b] = ['a', 'b'].map((name) => g.input(name, 'float32', [2]));
+    g.output(g.op('ReduceSum', [g.op('Exp', [g.op('Add', [a!, b!])])], { keepdims: 0 }), 'float32', [], 'loss');
+    const { model } = addGradients(g.model({ opset: 17 }), { loss: 'loss', parameters: ['a', 'b'] });
+    const result = await (await openReference(model)).run({ a: float32([0, 1]), b: float32([0, -1]) });
+    expect(result['grad/a']).toEqual(float32([1, 1]));
+    expect(result['grad/b']).toEqual(float32([1, 1]));
+  });
+});
