@@ -78,7 +78,7 @@ function chartCount(html: string): number {
 
 function hostile(): Report {
   const text = JSON.stringify(fixtureReport());
-  const report = JSON.parse(text.replaceAll('"teacher"', JSON.stringify(ATTACK))) as Report;
+  const report = JSON.parse(text.replaceAll('"teacher"', JSON.stringify(ATTACK))) as ReturnType<typeof fixtureReport>;
   report.data.labels = [ATTACK, 'spam'];
   report.name = ATTACK;
   report.command = ATTACK;

@@ -131,12 +131,20 @@ export const reportSchema = z
   })
   .describe('What a slm-compress run made and measured');
 
-export type Report = z.infer<typeof reportSchema>;
-export type Row = z.infer<typeof row>;
-export type Comparison = z.infer<typeof comparison>;
-export type StageReport = z.infer<typeof stage>;
-export type DataReport = z.infer<typeof data>;
-export type MachineReport = z.infer<typeof machine>;
+/** Readonly to the bottom, so that values of other packages fit in without a copy. */
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+export type Report = DeepReadonly<z.infer<typeof reportSchema>>;
+/** What was measured of one model or baseline. */
+export type Row = Report['rows'][number];
+/** McNemar's test of two rows on the same texts. */
+export type Comparison = Report['comparisons'][number];
+/** What one stage of a run did. */
+export type StageReport = Report['stages'][number];
+/** Where the texts came from and what was dropped. */
+export type DataReport = Report['data'];
+/** The machine, as `fingerprint()` of the bench package describes it. */
+export type MachineReport = Report['machine'];
 
 /** The JSON Schema (draft 2020-12) of `report.json`, as kept in `docs/report.schema.json`. */
 export function reportJsonSchema(): Record<string, unknown> {

@@ -168,7 +168,9 @@ export function stageChanges(report: Report): VNode | null {
         cells: [
           [
             stage.name,
-            element('small', null, stage.parent ? `${stage.kind}, from ${stage.parent}` : stage.kind),
+            stage.parent || stage.kind !== stage.name
+              ? element('small', null, stage.parent ? `${stage.kind}, from ${stage.parent}` : stage.kind)
+              : null,
             ...stage.findings.map((finding) => element('small', { class: 'notes' }, finding)),
           ],
           ...changes(report, stage),
@@ -375,7 +377,7 @@ export function dataAccount({ data }: Report): VNode {
   return section(
     'data',
     'The data',
-    `${integer(data.duplicates.exact)} exact and ${integer(data.duplicates.near)} near-duplicates were removed before the split, so that no text of the test set was seen in training under another name.`,
+    `${duplicatesText(data.duplicates)} What is left was split once; the test texts took no part in any choice.`,
     element(
       'div',
       { class: 'pair' },
@@ -402,6 +404,11 @@ export function dataAccount({ data }: Report): VNode {
   );
 }
 
+function duplicatesText({ exact, near }: Report['data']['duplicates']): string {
+  if (exact + near === 0) return 'No duplicates were removed.';
+  return `${integer(exact)} exact and ${integer(near)} near-duplicates were removed before the split.`;
+}
+
 /** The machine, how the figures came about and how to get them again. */
 export function method(report: Report): VNode {
   const { machine } = report;
@@ -411,7 +418,7 @@ export function method(report: Report): VNode {
   return section(
     'method',
     'How it was measured',
-    'Timings belong to this machine; ratios of timings were taken in one run.',
+    'Timings belong to this machine. A ratio with an interval was measured with both models taking turns in one process.',
     element(
       'div',
       { class: 'pair' },

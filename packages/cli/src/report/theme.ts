@@ -7,7 +7,7 @@ export const STYLE = `
   --good: #0b6e4f; --good-soft: #e1f3ec; --bad: #a8321f; --bad-soft: #fbe9e5; --warn: #7a5200; --warn-soft: #fdf3dc;
   --series-0: #3a64a8; --series-1: #c05a1c; --series-2: #0b7d6b; --series-3: #8a4bab; --series-4: #b23a68; --series-5: #6b7480;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #10151c; --surface: #181f29; --ink: #e8edf4; --muted: #a3b0c0; --line: #2f3a48; --soft: #222b37;
     --accent: #4fd1a1; --accent-soft: #17382d;
@@ -95,6 +95,7 @@ footer { padding-top: 4px; padding-bottom: 40px; color: var(--muted); font-size:
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: 10px; }
 }
+@page { size: A4 landscape; margin: 12mm; }
 @media print {
   :root { --page: #fff; }
   body { font-size: 11pt; }
@@ -102,8 +103,11 @@ footer { padding-top: 4px; padding-bottom: 40px; color: var(--muted); font-size:
   section > h2, figcaption, caption { break-after: avoid; }
   .card, tr, figure, .tiles { break-inside: avoid; }
   .scroll { overflow: visible; }
-  table { font-size: 8.5pt; }
-  th, td { padding: 5pt 6pt; }
+  table { font-size: 8pt; }
+  th, td { padding: 4pt 5pt; }
+  .notes { min-width: 12em; }
+  .hero { padding: 0 0 14pt; }
+  main, .hero > div, footer { padding: 0; max-width: none; }
   * { print-color-adjust: exact; }
 }
 `;
