@@ -283,12 +283,16 @@ export function rangeSize(from: Dim, to: Dim, step: Dim): Dim {
   return Math.max(0, Math.ceil((to - from) / step));
 }
 
-/** The size of a sliced axis; ends beyond the axis are clamped, negative ones count from its end. */
+/**
+ * The size of a sliced axis; ends beyond the axis are clamped, negative ones count from its end. A slice up to a named
+ * size (positions of a sequence) is taken to lie within the axis.
+ */
 function slicedSize(dim: Dim, start: Dim, end: Dim, step: number | undefined): Dim {
   if (step === undefined || step === 0) return undefined;
   const toTheEnd = typeof end === 'number' && end >= 2 ** 31 - 1;
   if (start === 0 && step === 1) {
     if (toTheEnd || (end !== undefined && end === dim)) return dim;
+    if (typeof end === 'string') return end;
     if (typeof dim !== 'number') return undefined;
   }
   if (typeof dim !== 'number' || typeof start !== 'number' || typeof end !== 'number') return undefined;
