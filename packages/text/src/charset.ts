@@ -12,10 +12,13 @@ export interface DecodedText {
 /** Names iconv-lite accepts that are transfer encodings, not charsets. */
 const notCharsets = new Set(['base64', 'hex', 'internal']);
 const sampleBytes = 16_384;
+/** Charsets of Latin letters: on short texts chardet confuses them, and windows-1252 is by far the most frequent. */
+const latin = /^(ISO-8859-(1|2|3|4|9|1[03-6])|windows-125[0247])$/i;
 
 /**
  * Decodes bytes of a mail part. Order: the declared charset when iconv-lite knows it (UTF-8 only if the bytes are valid
- * UTF-8); else UTF-8 if valid; else chardet's guess on the first 16 KiB; else windows-1252. Never throws.
+ * UTF-8); else UTF-8 if valid; else chardet's guess on the first 16 KiB if it is
+ * not a charset of Latin letters; else windows-1252. Never throws.
  * ISO-8859-1 and ASCII are read as windows-1252, as browsers do (https://encoding.spec.whatwg.org/#names-and-labels).
  */
 export function decodeText(bytes: Uint8Array, declared?: string): DecodedText {
@@ -35,9 +38,9 @@ export function decodeText(bytes: Uint8Array, declared?: string): DecodedText {
   const utf8 = strictUtf8(bytes);
   if (utf8 !== undefined) return { text: utf8, charset: 'utf8', guessed: true };
   const guess = analyse(bytes.subarray(0, sampleBytes))
-    .map((match) => match.name)
-    .find((name) => name !== 'UTF-8' && name !== 'ASCII' && iconv.encodingExists(name));
-  const charset = guess === undefined || guess === 'ISO-8859-1' ? 'windows1252' : guess;
+    .map((match) => match.name as string)
+    .find((name) => name !== 'UTF-8' && name !== 'ASCII');
+  const charset = guess !== undefined && !latin.test(guess) && iconv.encodingExists(guess) ? guess : 'windows1252';
   return { text: iconv.decode(asBuffer(bytes), charset), charset, guessed: true };
 }
 

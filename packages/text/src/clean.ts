@@ -8,11 +8,12 @@ export interface CleanedText {
 
 export type CleanStep = 'surrogates' | 'invisible' | 'white-space' | 'nfc' | 'lowercase' | 'cut';
 
-const invisible = /[\p{Cf}\p{Co}\p{Cn}\u0000-\u0008\u000b\u000e-\u001f\u007f-\u0084\u0086-\u009f]/gu;
+/** Control, format and private-use characters; not the unassigned ones, as which these are differs between versions of Node. */
+const invisible = /(?![\t\n\v\f\r\u0085])[\p{Cc}\p{Cf}\p{Co}]/gu;
 
 /**
  * Cleans a text, in this order: lone surrogates become U+FFFD; control, format (zero-width, bidirectional marks, soft
- * hyphen, BOM), private-use and unassigned characters go; every kind of space becomes one space, lines are trimmed and
+ * hyphen, BOM) and private-use characters go; every kind of space becomes one space, lines are trimmed and
  * at most one blank line is left between two lines; NFC; lowercase if asked; cut at `maxCharacters` without splitting
  * a surrogate pair. Idempotent.
  */

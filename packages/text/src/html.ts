@@ -22,7 +22,7 @@ const blocks = new Set(
 );
 const cells = new Set(['td', 'th', 'option', 'button', 'img', 'input']);
 /** Markup beyond this many UTF-16 units is not read: closing tags search the open elements, so work grows with the square. */
-export const maxHtmlCharacters = 262_144;
+export const maxHtmlCharacters = 131_072;
 
 /**
  * The text a person would read in an HTML document: entities decoded, scripts, styles, comments and head left out,

