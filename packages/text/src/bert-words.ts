@@ -9,7 +9,7 @@ const words = new RegExp(`[${punctuation}]|[${ideographs}]|[^\\s\\p{Z}${punctuat
 
 /**
  * Words of a text as BERT's normalizer and pre-tokenizer give them: control characters removed, lowercase and accents
- * stripped if asked, split at white space, around every punctuation character and every CJK ideograph.
+ * stripped if asked (letter by letter, so without the final form of sigma), split at white space, around every punctuation character and every CJK ideograph.
  */
 export function bertWords(text: string, lowercase: boolean): readonly string[] {
   const clean = text.replace(removed, (character) => (kept.has(character) ? ' ' : ''));

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { SlmError } from '@slm-compress/onnx';
+import { type StartEncoder, wordPieceEncoder } from './wordpiece-encoder.ts';
 
 /** Token ids of one text, special tokens included. */
 export interface EncodedText {
@@ -43,14 +44,11 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const config = await readConfig(join(folder, 'tokenizer_config.json'));
   const description = parseDescription(file, bytes);
   let inner: HuggingFaceTokenizer;
-  let edges: readonly number[];
-  let wrapped: number;
+  let prefix: readonly number[];
+  let suffix: readonly number[];
   try {
     inner = new HuggingFaceTokenizer(description, config);
-    edges = inner.encode('').ids;
-    const probe = inner.encode('a');
-    const bare = inner.encode('a', { add_special_tokens: false });
-    wrapped = probe.ids.length - bare.ids.length;
+    ({ prefix, suffix } = specialEdges(inner));
   } catch (cause) {
     throw new SlmError('TOKENIZER_CORRUPT', `${file}: expected a usable tokenizer, got: ${(cause as Error).message}`, {
       cause,
@@ -61,14 +59,14 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   for (const id of vocabulary.values()) vocabSize = Math.max(vocabSize, id + 1);
   const padToken = typeof config.pad_token === 'string' ? config.pad_token : '[PAD]';
   const padId = inner.token_to_id(padToken);
-  if (padId === undefined || edges.length !== wrapped || vocabSize === 0) {
+  if (padId === undefined || vocabSize === 0) {
     throw new SlmError(
       'TOKENIZER_CORRUPT',
-      `${file}: expected a padding token ${JSON.stringify(padToken)} and special tokens around the text`,
+      `${file}: expected a vocabulary with the padding token ${JSON.stringify(padToken)}`,
     );
   }
-  const suffix = suffixLength(inner);
-  const breaks = isBert(description) ? bertBreak : spaceBreak;
+  const edges = prefix.length + suffix.length;
+  const encode: StartEncoder = wordPieceEncoder(description) ?? ((text, limit) => encodeStart(inner, text, limit));
   const modelMaxLength = config.model_max_length;
   const own =
     typeof modelMaxLength === 'number' && modelMaxLength > 0 && modelMaxLength < 1e9 ? modelMaxLength : undefined;
@@ -78,64 +76,60 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     digest: createHash('sha256').update(bytes).digest('hex'),
     ...(own === undefined ? {} : { maxLength: own }),
     encode(text, { maxLength }) {
-      if (!Number.isInteger(maxLength) || maxLength < edges.length) {
+      if (!Number.isInteger(maxLength) || maxLength < edges) {
         throw new SlmError(
           'TOKENIZER_OPTION',
-          `maxLength: expected an integer of at least ${edges.length} (the special tokens), got ${maxLength}`,
+          `maxLength: expected an integer of at least ${edges} (the special tokens), got ${maxLength}`,
         );
       }
-      const ids = encodeStart(inner, text, maxLength, breaks);
-      if (ids.length <= maxLength) return { ids: Int32Array.from(ids), truncated: false };
-      const cut = Int32Array.from(ids.slice(0, maxLength));
-      for (let i = 1; i <= suffix; i++) cut[maxLength - i] = ids[ids.length - i]!;
-      return { ids: cut, truncated: true };
+      const limit = maxLength - edges;
+      const found = encode(text.replace(/\p{Cs}/gu, '\ufffd'), limit);
+      const kept = found.length > limit ? found.slice(0, limit) : found;
+      const ids = Int32Array.from([...prefix, ...kept, ...suffix]);
+      return { ids, truncated: found.length > limit };
     },
   };
 }
 
 const charactersPerToken = 6;
 
-/** Before these a BERT tokenizer always cuts, whatever stands around; brackets are part of special tokens. */
-const bertBreak = /[ \n!-/:-@\\^-`{-~\u4e00-\u9fff]/;
-const spaceBreak = /[ \n]/;
-
 /**
- * Ids of the whole text, or of a start of it that already has more than `maxLength` ids. The start ends where the
- * normalizer and pre-tokenizer always cut, so its ids are those of the whole text.
+ * Ids of the whole text, or of a start of it that already has more than `limit` ids, without special tokens around.
+ * The start ends before white space, where pre-tokenizers cut.
  */
-function encodeStart(inner: HuggingFaceTokenizer, text: string, maxLength: number, breaks: RegExp): readonly number[] {
-  for (let size = maxLength * charactersPerToken; size < text.length; size *= 4) {
-    const end = wordBreak(text, size, breaks);
+function encodeStart(inner: HuggingFaceTokenizer, text: string, limit: number): readonly number[] {
+  for (let size = (limit + 1) * charactersPerToken; size < text.length; size *= 4) {
+    const end = wordBreak(text, size);
     if (end === undefined) continue;
     const ids = encodeAll(inner, text.slice(0, end));
-    if (ids.length > maxLength) return ids;
+    if (ids.length > limit) return ids;
   }
   return encodeAll(inner, text);
 }
 
-/** The last place to cut at or before `size`, if it is in the second half. */
-function wordBreak(text: string, size: number, breaks: RegExp): number | undefined {
-  for (let at = size; at > size / 2; at--) if (breaks.test(text[at]!)) return at;
+/** The last white space at or before `size`, if it is in the second half. */
+function wordBreak(text: string, size: number): number | undefined {
+  for (let at = size; at > size / 2; at--) if (text[at] === ' ' || text[at] === '\n') return at;
   return undefined;
 }
 
 function encodeAll(inner: HuggingFaceTokenizer, text: string): readonly number[] {
-  return inner.encode(text.replace(/\p{Cs}/gu, '\ufffd')).ids;
+  return inner.encode(text, { add_special_tokens: false }).ids;
 }
 
-/** How many of the special tokens stand behind the text. */
-function suffixLength(inner: HuggingFaceTokenizer): number {
+/** The special tokens before and behind a text. */
+function specialEdges(inner: HuggingFaceTokenizer): {
+  readonly prefix: readonly number[];
+  readonly suffix: readonly number[];
+} {
   const ids: readonly number[] = inner.encode('a').ids;
   const bare: readonly number[] = inner.encode('a', { add_special_tokens: false }).ids;
   for (let start = 0; start + bare.length <= ids.length; start++) {
-    if (bare.every((id, i) => ids[start + i] === id)) return ids.length - start - bare.length;
+    if (bare.every((id, i) => ids[start + i] === id)) {
+      return { prefix: ids.slice(0, start), suffix: ids.slice(start + bare.length) };
+    }
   }
-  return 0;
-}
-
-function isBert(description: object): boolean {
-  const { pre_tokenizer } = description as { readonly pre_tokenizer?: { readonly type?: unknown } | null };
-  return pre_tokenizer?.type === 'BertPreTokenizer';
+  throw new Error('special tokens are not around the text');
 }
 
 function parseDescription(file: string, bytes: Buffer): object {
