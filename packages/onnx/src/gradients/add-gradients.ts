@@ -3,6 +3,7 @@ import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
 import { materialize } from './broadcast.ts';
 import type { Emitter } from './emitter.ts';
 import { createEmitter } from './emitter.ts';
+import { geluBackward, matchGelu } from './gelu-pattern.ts';
 import { typesWithNamedDims } from './name-dims.ts';
 import { findPath, printPath } from './path.ts';
 import type { GradientContext } from './rule.ts';
@@ -91,6 +92,15 @@ export function addGradients(model: Model, options: GradientOptions): Differenti
     const lookup = sparse.get(node.inputs[0]!);
     if (lookup && node === lookup) {
       contribute(node.inputs[0]!, full(node.outputs[0]!));
+      continue;
+    }
+    const gelu = matchGelu(node, emitter);
+    if (gelu && active.has(gelu.x)) {
+      const dy = total(node.outputs[0]!);
+      contribute(
+        gelu.x,
+        emitter.scope(`grad/${node.name}/`, () => geluBackward(emitter, gelu, dy)),
+      );
       continue;
     }
     const context = createContext(node, emitter, active, { contributions, total, full, refuse });

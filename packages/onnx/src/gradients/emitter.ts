@@ -2,6 +2,7 @@ import type { AttributeInput } from '../builder.ts';
 import { createGraphBuilder } from '../builder.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../model.ts';
 import { int64, scalar } from '../model.ts';
+import { foldScales } from './fold-scales.ts';
 
 type Attributes = Readonly<Record<string, AttributeInput>>;
 
@@ -14,7 +15,7 @@ type Attributes = Readonly<Record<string, AttributeInput>>;
 export interface Emitter {
   /** Version of the ai.onnx operator set. */
   readonly opset: number;
-  /** Emits one node (or finds an equal one) and returns its only output. */
+  /** Emits one node (or finds an equal one) and returns its only output. Transpositions in a row become one. */
   op(opType: string, inputs: readonly string[], attributes?: Attributes): string;
   /** Like {@link Emitter.op} for `count` outputs. */
   ops(opType: string, inputs: readonly string[], attributes: Attributes, count: number): readonly string[];
@@ -74,6 +75,7 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
   const tensors = new Map<string, Tensor>(graph.initializers);
   const known = new Map<string, readonly string[]>();
   const emitted = new Map<string, Node>();
+  const transposed = new Map<string, { readonly source: string; readonly perm: readonly number[] }>();
   const loose = new Set<string>();
   const rowsOf = new Map<string, string>();
   const rewritten = new Map<string, Node>();
@@ -83,6 +85,13 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
     opset,
     op: (opType, inputs, attributes) => emitter.ops(opType, inputs, attributes ?? {}, 1)[0]!,
     ops(opType, inputs, attributes, count) {
+      const turn = opType === 'Transpose' && Array.isArray(attributes.perm) ? (attributes.perm as number[]) : undefined;
+      const earlier = turn && transposed.get(inputs[0]!);
+      if (earlier) {
+        const perm = turn.map((axis) => earlier.perm[axis]!);
+        if (perm.every((axis, at) => axis === at)) return [earlier.source];
+        return emitter.ops('Transpose', [earlier.source], { perm }, 1);
+      }
       const key = JSON.stringify([opType, inputs, attributes, count], (_, value) =>
         typeof value === 'bigint' ? `${value}` : value,
       );
@@ -92,6 +101,7 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
       known.set(key, made);
       const node: Node = { name: '', opType, domain: '', inputs, outputs: made, attributes: {} };
       for (const output of made) emitted.set(output, node);
+      if (turn) transposed.set(made[0]!, { source: inputs[0]!, perm: turn });
       return made;
     },
     copy(value) {
@@ -227,19 +237,35 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
     finish(renames) {
       const rename = (value: string) => renames.get(value) ?? value;
       const all = builder.graph().nodes;
+      const outputs = new Set(renames.keys());
+      const backward = withoutDead(foldScales(all.slice(forwardCount), emitter.valueOf, outputs), outputs);
+      const used = new Set(backward.flatMap((node) => node.inputs));
       const initializers = new Map(graph.initializers);
-      const used = new Set(all.slice(forwardCount).flatMap((node) => node.inputs));
       for (const name of constants.values()) if (used.has(name)) initializers.set(name, tensors.get(name)!);
+      const forward = graph.nodes.map((node) => rewritten.get(node.outputs[0]!) ?? node);
+      const renamed = backward.map((node) => ({
+        ...node,
+        inputs: node.inputs.map(rename),
+        outputs: node.outputs.map(rename),
+      }));
       return {
-        nodes: all.map((node, index) =>
-          index < forwardCount
-            ? (rewritten.get(node.outputs[0]!) ?? node)
-            : { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) },
-        ),
+        nodes: [...forward, ...renamed],
         initializers,
         types: new Map(graph.types),
       };
     },
   };
   return emitter;
+}
+
+/** Drops nodes that nothing reads: first halves of merged transpositions. */
+function withoutDead(nodes: readonly Node[], outputs: ReadonlySet<string>): readonly Node[] {
+  const read = new Set(outputs);
+  const kept: Node[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((output) => read.has(output))) continue;
+    for (const input of node.inputs) read.add(input);
+    kept.unshift(node);
+  }
+  return kept;
 }

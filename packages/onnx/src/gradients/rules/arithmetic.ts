@@ -57,6 +57,11 @@ export const arithmetic: Readonly<Record<string, GradientRule>> = {
   Div: {
     backward: (c) => {
       const { emitter: e } = c;
+      const divisor = e.valueOf(c.x(1));
+      if (divisor?.dims.length === 0 && !c.wants(1)) {
+        const share = e.mul(c.looseDy(), e.scalar(1 / Number(divisor.data[0])));
+        return [e.isLoose(c.looseDy()) ? e.loosen(share) : share];
+      }
       const scaled = e.op('Div', [c.wants(1) ? c.dy() : dyFor(c, c.x(1)), c.x(1)]);
       return [
         c.wants(0) ? reduced(c, scaled, 0) : undefined,

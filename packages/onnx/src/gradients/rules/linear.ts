@@ -1,5 +1,6 @@
 import { reduceTo } from '../broadcast.ts';
 import type { GradientContext, GradientRule } from '../rule.ts';
+import { attributeInts } from '../rule.ts';
 
 /** Matrix products. */
 export const linear: Readonly<Record<string, GradientRule>> = {
@@ -70,7 +71,9 @@ function batched(c: GradientContext): readonly (string | undefined)[] {
     return sumStacks(c, flat, 0, rankB);
   };
   const right = () => {
-    const product = e.op('MatMul', [swapLast(c, a, rankA), dy]);
+    const product = turnsLast(c, c.x(1))
+      ? swapLast(c, e.op('MatMul', [swapLast(c, dy, Math.max(rankA, rankB)), a]), Math.max(rankA, rankB))
+      : e.op('MatMul', [swapLast(c, a, rankA), dy]);
     const flat = column ? e.op('Squeeze', [product, e.ints([-1])]) : product;
     return sumStacks(c, flat, 1, rankA);
   };
@@ -93,6 +96,13 @@ function sumStacks(c: GradientContext, product: string, index: number, otherRank
   const type = { type: 'float32' as const, dims: [...Array.from({ length: width }, () => undefined), ...matrix] };
   e.setType(product, type);
   return reduceTo(e, product, c.x(index), product);
+}
+
+/** True for the output of a Transpose that moves the last axis: its gradient is cheaper to make turned already. */
+function turnsLast(c: GradientContext, value: string): boolean {
+  const node = c.emitter.producer(value);
+  const perm = node?.opType === 'Transpose' ? attributeInts(node.attributes.perm) : undefined;
+  return perm !== undefined && perm.at(-1) !== perm.length - 1;
 }
 
 function swapLast(c: GradientContext, value: string, rank: number): string {
