@@ -4,6 +4,15 @@ export * from './config.ts';
 export type { DropoutSite } from './dropout.ts';
 export * from './hf-weights.ts';
 export type { Loss } from './loss.ts';
+export * from './predict.ts';
 export * from './safetensors.ts';
 export * from './schedule.ts';
+export { train } from './train.ts';
+export type {
+  EpochRecord,
+  TrainEvent,
+  TrainingData,
+  TrainOptions,
+  TrainResult,
+} from './train-options.ts';
 export * from './training-step.ts';

@@ -1,5 +1,5 @@
 import type { Graph, Model } from '@slm-compress/onnx';
-import { addGradients, createGraphBuilder, removeDeadNodes, SlmError } from '@slm-compress/onnx';
+import { addGradients, createGraphBuilder, inferTypes, removeDeadNodes, SlmError } from '@slm-compress/onnx';
 import { type DropoutSite, insertDropout } from './dropout.ts';
 import { appendLoss, checkLoss, type Loss } from './loss.ts';
 
@@ -66,11 +66,11 @@ export function buildTrainingStep(model: Model, loss: Loss, options: TrainingSte
   const names = options.parameters ?? trainableParameters(model);
   const fed = feedPositions(model.graph);
   const sparse = sparseTables(fed, names);
-  const { graph, sites } = insertDropout(fed, dropout);
+  const { graph, sites } = insertDropout(inferTypes({ ...model, graph: fed }).graph, dropout);
   const g = createGraphBuilder('training-step', { ...graph, outputs: [] });
   g.output(appendLoss(g, 'logits', labels, loss), 'float32', []);
   const forward = removeDeadNodes.run({ ...model, graph: g.graph() }).model;
-  const made = addGradients(forward, { loss: 'loss', parameters: names, sparse });
+  const made = addGradients(inferTypes(forward), { loss: 'loss', parameters: names, sparse });
   const positions = sparse.find((name) => made.gradients.get(name)?.indices === POSITION_IDS);
   const rows = positions === undefined ? undefined : model.graph.initializers.get(positions)!.dims[0]!;
   return {

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Tensor } from '@slm-compress/onnx';
+import { float32, isSlmError, SlmError } from '@slm-compress/onnx';
+import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import type { EpochRecord, ResolvedOptions, TrainingData } from './train-options.ts';
+import type { TrainingStep } from './training-step.ts';
+
+/** Where a training stands, beside its tensors. */
+export interface TrainProgress {
+  /** Steps done. */
+  readonly step: number;
+  readonly history: readonly EpochRecord[];
+  /** Sum of the losses of the present epoch's steps. */
+  readonly lossSum: number;
+}
+
+/** The flat tensors of a training; `best` is absent before the first validation. */
+export interface TrainTensors {
+  readonly weights: Float32Array;
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+  readonly best?: Float32Array;
+}
+
+const FORMAT = 1;
+const KEY = 'slm_compress_checkpoint';
+
+/** The checkpoint file of a folder. */
+export function checkpointPath(folder: string): string {
+  return join(folder, 'checkpoint.safetensors');
+}
+
+/**
+ * SHA-256 of all that determines a training's result: options, data and initial weights. The number of workers, the
+ * folder and the checkpoint interval are not part of it.
+ */
+export function trainingDigest(options: ResolvedOptions, step: TrainingStep): string {
+  const hash = createHash('sha256');
+  const { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, weightDecay } = options;
+  const { clipNorm, beta1, beta2, epsilon, seed, dropout, padId, patience } = options;
+  const plain = { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, weightDecay };
+  hash.update(
+    JSON.stringify({ ...plain, clipNorm: String(clipNorm), beta1, beta2, epsilon, seed, dropout, padId, patience }),
+  );
+  hash.update(JSON.stringify(step.parameters));
+  hash.update(JSON.stringify(step.model.graph.nodes.map((node) => [node.opType, node.inputs, node.outputs])));
+  for (const { name } of step.parameters)
+    hash.update(bytesOf(options.model.graph.initializers.get(name)!.data as Float32Array));
+  for (const data of [options.train, options.validation]) hashData(hash, data);
+  return hash.digest('hex');
+}
+
+/** Writes a checkpoint by way of a temporary file; returns its path. */
+export async function writeCheckpoint(
+  folder: string,
+  digest: string,
+  progress: TrainProgress,
+  tensors: TrainTensors,
+): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const copies = new Map<string, Tensor>();
+  for (const [name, data] of Object.entries(tensors) as [string, Float32Array][]) {
+    copies.set(name, float32(Float32Array.from(data)));
+  }
+  const checksum = checksumOf(copies);
+  const path = checkpointPath(folder);
+  await writeSafetensors(path, copies, { [KEY]: JSON.stringify({ format: FORMAT, digest, checksum, progress }) });
+  return path;
+}
+
+/**
+ * Reads the checkpoint of a folder; `undefined` when there is none. Throws `CHECKPOINT_CORRUPT` for a damaged file and
+ * `CHECKPOINT_MISMATCH` for that of another training.
+ */
+export async function readCheckpoint(
+  folder: string,
+  digest: string,
+  length: number,
+): Promise<{ progress: TrainProgress; tensors: TrainTensors } | undefined> {
+  const path = checkpointPath(folder);
+  const corrupt = (message: string, cause?: unknown) =>
+    new SlmError('CHECKPOINT_CORRUPT', `${path}: ${message} (delete it to start from the beginning)`, { cause });
+  let file: Awaited<ReturnType<typeof readSafetensors>>;
+  try {
+    file = await readSafetensors(path);
+  } catch (error) {
+    if (isSlmError(error) && error.code === 'FILE_NOT_FOUND') return undefined;
+    if (isSlmError(error)) throw corrupt(`expected a checkpoint, got a damaged file: ${error.message}`, error);
+    throw error;
+  }
+  let header: { format: number; digest: string; checksum: string; progress: TrainProgress };
+  try {
+    header = JSON.parse(file.metadata[KEY] ?? 'null');
+  } catch (error) {
+    throw corrupt('expected JSON metadata, got something else', error);
+  }
+  if (header?.format !== FORMAT) throw corrupt(`expected checkpoint format ${FORMAT}, got ${header?.format}`);
+  if (checksumOf(file.tensors) !== header.checksum)
+    throw corrupt('expected tensors of the recorded checksum, got others');
+  if (header.digest !== digest) {
+    throw new SlmError(
+      'CHECKPOINT_MISMATCH',
+      `${path}: expected a checkpoint of this training, got one of another model, data or options ` +
+        '(use another folder, or delete it)',
+    );
+  }
+  const take = (name: string): Float32Array => {
+    const tensor = file.tensors.get(name);
+    if (tensor?.type !== 'float32' || tensor.data.length !== length) throw corrupt(`expected ${length} floats ${name}`);
+    return tensor.data as Float32Array;
+  };
+  const tensors = { weights: take('weights'), mean: take('mean'), variance: take('variance') };
+  return {
+    progress: header.progress,
+    tensors: file.tensors.has('best') ? { ...tensors, best: take('best') } : tensors,
+  };
+}
+
+function checksumOf(tensors: ReadonlyMap<string, Tensor>): string {
+  const hash = createHash('sha256');
+  for (const [name, tensor] of tensors) hash.update(`${name}\n`).update(bytesOf(tensor.data as Float32Array));
+  return hash.digest('hex');
+}
+
+function hashData(hash: ReturnType<typeof createHash>, data: TrainingData): void {
+  hash.update(JSON.stringify(data.ids.map((ids) => ids.length)));
+  for (const ids of data.ids) hash.update(bytesOf(ids));
+  hash.update(bytesOf(data.labels));
+  if (data.teacherLogits) hash.update(bytesOf(data.teacherLogits));
+}
+
+function bytesOf(data: Float32Array | Int32Array): Uint8Array {
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+}

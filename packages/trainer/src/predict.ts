@@ -1,0 +1,93 @@
+import type { Engine } from '@slm-compress/onnx';
+import { SlmError } from '@slm-compress/onnx';
+import { padBatch } from '@slm-compress/text';
+
+export interface PredictOptions {
+  /** Token id of padding; 0 by default. */
+  readonly padId?: number;
+  /** Tokens of a batch, padding included; 4096 by default. One longer text is a batch of its own. */
+  readonly tokenBudget?: number;
+  /** Batches in flight; 4 by default, enough to keep a pool of that many workers busy. */
+  readonly concurrency?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs a classifier over tokenized texts, batched by length. Returns the logits `[texts, labels]` in the order of the
+ * texts; the batches depend on the texts alone. Throws `ABORTED`, and what the engine throws.
+ */
+export async function predictLogits(
+  engine: Pick<Engine, 'run'>,
+  data: readonly Int32Array[],
+  options: PredictOptions = {},
+): Promise<Float32Array> {
+  const { padId = 0, tokenBudget = 4096, concurrency = 4, onProgress, signal } = options;
+  const batches = batchesInOrder(
+    data.map((ids) => ids.length),
+    tokenBudget,
+  );
+  let logits: Float32Array | undefined;
+  let classes = 0;
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    for (;;) {
+      const batch = batches[next++];
+      if (batch === undefined) return;
+      if (signal?.aborted) {
+        throw new SlmError('ABORTED', 'predict: stopped by its signal', { cause: signal.reason });
+      }
+      const { inputIds, attentionMask } = padBatch(
+        batch.map((index) => data[index]!),
+        { padId },
+      );
+      const made = (await engine.run({ input_ids: inputIds, attention_mask: attentionMask }, { outputs: ['logits'] }))
+        .logits!;
+      classes = made.dims[1]!;
+      logits ??= new Float32Array(data.length * classes);
+      for (const [row, index] of batch.entries()) {
+        const values = (made.data as Float32Array).subarray(row * classes, (row + 1) * classes);
+        logits.set(values, index * classes);
+      }
+      done += batch.length;
+      onProgress?.(done, data.length);
+    }
+  };
+  const workers = Array.from({ length: Math.min(concurrency, batches.length) }, work);
+  const settled = await Promise.allSettled(workers);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return logits ?? new Float32Array(0);
+}
+
+function batchesInOrder(lengths: readonly number[], tokenBudget: number): readonly (readonly number[])[] {
+  const order = lengths.map((_, index) => index).sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+  const batches: number[][] = [];
+  let batch: number[] = [];
+  for (const index of order) {
+    if (batch.length > 0 && lengths[index]! * (batch.length + 1) > tokenBudget) {
+      batches.push(batch);
+      batch = [];
+    }
+    batch.push(index);
+  }
+  if (batch.length > 0) batches.push(batch);
+  // Longest first: the last batches to finish are short ones.
+  return batches.reverse();
+}
+
+/** Share of right labels and mean cross-entropy (natural logarithm) of `logits` `[examples, classes]`. */
+export function scoreLogits(logits: Float32Array, labels: Int32Array): { accuracy: number; loss: number } {
+  const classes = logits.length / labels.length;
+  let correct = 0;
+  let loss = 0;
+  for (const [row, label] of labels.entries()) {
+    const values = logits.subarray(row * classes, (row + 1) * classes);
+    const highest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const sum = values.reduce((total, value) => total + Math.exp(value - highest), 0);
+    loss += Math.log(sum) + highest - values[label]!;
+    if (values.indexOf(highest) === label) correct++;
+  }
+  return { accuracy: correct / labels.length, loss: loss / labels.length };
+}
