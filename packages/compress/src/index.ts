@@ -12,3 +12,4 @@ export * from './quantize/granularity.ts';
 export * from './quantize/histogram.ts';
 export * from './quantize/quantize-static.ts';
 export * from './quantize/targets.ts';
+export * from './recipes/index.ts';

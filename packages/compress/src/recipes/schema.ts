@@ -94,7 +94,7 @@ export const pruneSchema = z
     /** Fraction of the feed-forward neurons that stays. */
     intermediate: keptFraction.optional(),
     /** Unstructured instead: fraction of the weights that becomes zero. */
-    sparsity: fraction.optional(),
+    sparsity: z.number().gt(0).lt(1).optional(),
     scope: z.enum(['global', 'layer']).default('global'),
     /** Training examples on which importance is measured. */
     samples: count.default(512),
@@ -105,7 +105,11 @@ export const pruneSchema = z
     {
       message: 'expected either heads and/or intermediate (structured) or sparsity (unstructured)',
     },
-  );
+  )
+  .refine((prune) => prune.sparsity === undefined || prune.recovery === undefined, {
+    message: 'expected no recovery with sparsity, since training would fill the zeros again',
+    path: ['recovery'],
+  });
 
 export const calibrationSchema = z.strictObject({
   method: z.enum(['minmax', 'percentile']).default('percentile'),
@@ -168,19 +172,19 @@ export const recipeSchema = z.strictObject({
 export type DataOptions = z.output<typeof dataSchema>;
 export type TokenizerOptions = z.output<typeof tokenizerSchema>;
 export type Architecture = z.output<typeof architectureSchema>;
-export type TrainOptions = z.output<typeof trainSchema>;
-export type DistillOptions = z.output<typeof distillSchema>;
+export type TrainStageOptions = z.output<typeof trainSchema>;
+export type DistillStageOptions = z.output<typeof distillSchema>;
 export type RecoveryOptions = z.output<typeof recoverySchema>;
-export type PruneOptions = z.output<typeof pruneSchema>;
-export type QuantizeOptions = z.output<typeof quantizeSchema>;
+export type PruneStageOptions = z.output<typeof pruneSchema>;
+export type QuantizeStageOptions = z.output<typeof quantizeSchema>;
 export type Gates = z.output<typeof gatesSchema>;
 
 /** One model-making stage, a union on `kind`. */
 export type Stage =
-  | { readonly name: string; readonly kind: 'train'; readonly options: TrainOptions }
-  | { readonly name: string; readonly kind: 'distill'; readonly options: DistillOptions }
-  | { readonly name: string; readonly kind: 'prune'; readonly options: PruneOptions }
-  | { readonly name: string; readonly kind: 'quantize'; readonly options: QuantizeOptions };
+  | { readonly name: string; readonly kind: 'train'; readonly options: TrainStageOptions }
+  | { readonly name: string; readonly kind: 'distill'; readonly options: DistillStageOptions }
+  | { readonly name: string; readonly kind: 'prune'; readonly options: PruneStageOptions }
+  | { readonly name: string; readonly kind: 'quantize'; readonly options: QuantizeStageOptions };
 
 /** A whole recipe with its defaults filled in. */
 export interface Recipe {

@@ -1,0 +1,16 @@
+export * from './events.ts';
+export * from './host.ts';
+export { canonicalJson, digestOf } from './keys.ts';
+export * from './lineage.ts';
+export * from './lock.ts';
+export * from './make.ts';
+export * from './parse.ts';
+export * from './plan.ts';
+export * from './prepared.ts';
+export * from './run.ts';
+export * from './schema.ts';
+export * from './source.ts';
+export type { StageContext } from './stages/context.ts';
+export { type CommonContext, dataStage } from './stages/data.ts';
+export { tokenizerStage } from './stages/tokenizer.ts';
+export { nearest } from './suggest.ts';

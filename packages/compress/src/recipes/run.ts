@@ -1,0 +1,174 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { SlmError } from '@slm-compress/onnx';
+import writeFileAtomic from 'write-file-atomic';
+import type { StageEvent, StageState } from './events.ts';
+import type { Host } from './host.ts';
+import { findSealed, type StageManifest } from './lineage.ts';
+import { lockFolder } from './lock.ts';
+import { makeModel } from './make.ts';
+import { type PlannedStage, planRecipe } from './plan.ts';
+import { openPrepared, type Prepared } from './prepared.ts';
+import type { Recipe } from './schema.ts';
+import { sourceDigest } from './source.ts';
+import { baselineStage } from './stages/baseline.ts';
+import { dataStage } from './stages/data.ts';
+import { tokenizerStage } from './stages/tokenizer.ts';
+
+export interface RunOptions {
+  /** Folder of the run: `data`, `tokenizer`, `naive-bayes` and a folder for each stage. */
+  readonly out: string;
+  /** Folder that relative data sources are resolved from: the recipe's. */
+  readonly baseDir: string;
+  readonly host: Host;
+  /** Names of stages to run again although nothing changed. */
+  readonly force?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult {
+  readonly folder: string;
+  readonly stages: readonly { readonly name: string; readonly status: 'done' | 'cached'; readonly seconds: number }[];
+}
+
+/**
+ * What a run would do: the plan with the state of each stage's folder.
+ * Throws `STAGE_UNKNOWN` for a name in `force` that is no stage, and as {@link sourceDigest} does.
+ */
+export async function inspectRun(recipe: Recipe, options: RunOptions): Promise<readonly StageState[]> {
+  const { out, baseDir, host, force = [] } = options;
+  const planned = planRecipe(recipe, {
+    sourceDigest: await sourceDigest(recipe.data.source, baseDir),
+    versions: host.versions,
+    durations: await readDurations(out),
+    workers: host.workers,
+  });
+  const names = planned.map(({ name }) => name);
+  for (const name of force) {
+    if (!names.includes(name)) {
+      throw new SlmError('STAGE_UNKNOWN', `--force: expected one of ${names.join(', ')}, got "${name}"`);
+    }
+  }
+  const states: StageState[] = [];
+  for (const stage of planned) {
+    const sealed = force.includes(stage.name) ? undefined : await findSealed(join(out, stage.name), stage.key);
+    const started = sealed === undefined && (await hasEntries(workFolder(out, stage)));
+    states.push({ ...stage, status: sealed !== undefined ? 'cached' : started ? 'resume' : 'run' });
+  }
+  return states;
+}
+
+/**
+ * Runs a recipe stage by stage. A stage whose folder was made with the same key is not run again; a training stage that
+ * was interrupted goes on from its checkpoint. The same recipe and seed give the same bytes, whatever the number of
+ * workers, also after an interruption.
+ *
+ * Throws `RUN_LOCKED` while another process works in the folder, and what the stages throw; rejects with the signal's
+ * reason when aborted.
+ */
+export async function* runRecipe(recipe: Recipe, options: RunOptions): AsyncGenerator<StageEvent, RunResult> {
+  const { out, signal } = options;
+  await using _lock = await lockFolder(out);
+  await removeLeftovers(out);
+  const stages = await inspectRun(recipe, options);
+  yield { kind: 'plan', run: recipe.name, folder: out, stages };
+  const done: { name: string; status: 'done' | 'cached'; seconds: number }[] = [];
+  let prepared: Prepared | undefined;
+  for (const [index, stage] of stages.entries()) {
+    signal?.throwIfAborted();
+    const { name, kind, key } = stage;
+    yield { kind: 'stage-start', stage: name, stageKind: kind, index, count: stages.length };
+    const start = performance.now();
+    let manifest = stage.status === 'cached' ? await findSealed(join(out, name), key) : undefined;
+    const status = manifest === undefined ? 'done' : 'cached';
+    if (manifest === undefined) {
+      const work = workFolder(out, stage);
+      if (options.force?.includes(name) === true) await rm(work, { recursive: true, force: true });
+      await mkdir(work, { recursive: true });
+      if (kind === 'data' || kind === 'tokenizer' || kind === 'baseline') {
+        manifest = yield* commonStage(recipe, stage, work, options);
+      } else {
+        prepared ??= await openPrepared(join(out, 'data'), join(out, 'tokenizer'), recipe.tokenizer.maxLength);
+        const { host } = options;
+        const cache = join(out, '.work', 'cache');
+        const context = {
+          stage: name,
+          seed: recipe.seed,
+          host,
+          prepared,
+          work,
+          cache,
+          ...(signal === undefined ? {} : { signal }),
+        };
+        const model = recipe.stages.find((candidate) => candidate.name === name)!;
+        const folders = Object.fromEntries(recipe.stages.map((other) => [other.name, join(out, other.name)]));
+        manifest = yield* makeModel(context, model, { key, out: join(out, name), folders });
+      }
+      await rm(work, { recursive: true, force: true });
+    }
+    const seconds = (performance.now() - start) / 1000;
+    if (status === 'done') await recordDuration(out, stage, seconds);
+    done.push({ name, status, seconds });
+    yield { kind: 'stage-end', stage: name, status, seconds, metrics: manifest.metrics };
+  }
+  return { folder: out, stages: done };
+}
+
+async function* commonStage(
+  recipe: Recipe,
+  stage: PlannedStage,
+  work: string,
+  options: RunOptions,
+): AsyncGenerator<StageEvent, StageManifest> {
+  const { out, host, signal, baseDir } = options;
+  const context = {
+    key: stage.key,
+    seed: recipe.seed,
+    versions: host.versions,
+    work,
+    out: join(out, stage.name),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  switch (stage.kind) {
+    case 'data':
+      return yield* dataStage(context, recipe.data, baseDir);
+    case 'tokenizer':
+      return yield* tokenizerStage(context, recipe.tokenizer, join(out, 'data'));
+    default:
+      return yield* baselineStage(context, join(out, 'data'));
+  }
+}
+
+/** The work folder carries the key, so that a changed recipe does not go on from another recipe's checkpoint. */
+function workFolder(out: string, stage: PlannedStage): string {
+  return join(out, '.work', `${stage.name}-${stage.key.slice(0, 16)}`);
+}
+
+/** Removes what a killed process left beside the stages' folders. */
+async function removeLeftovers(out: string): Promise<void> {
+  for (const name of await readdir(out).catch(() => [])) {
+    if (/^\..+\.\d+\.(new|old)$/.test(name)) await rm(join(out, name), { recursive: true, force: true });
+  }
+}
+
+async function hasEntries(folder: string): Promise<boolean> {
+  return (await readdir(folder).catch(() => [])).length > 0;
+}
+
+const durationsFile = (out: string) => join(out, '.work', 'durations.json');
+
+/** Seconds of earlier runs, by key and by stage name. */
+export async function readDurations(out: string): Promise<Readonly<Record<string, number>>> {
+  try {
+    return JSON.parse(await readFile(durationsFile(out), 'utf8')) as Record<string, number>;
+  } catch {
+    return {};
+  }
+}
+
+async function recordDuration(out: string, stage: PlannedStage, seconds: number): Promise<void> {
+  const durations = { ...(await readDurations(out)), [stage.key]: seconds, [stage.name]: seconds };
+  await mkdir(join(out, '.work'), { recursive: true });
+  await writeFileAtomic(durationsFile(out), `${JSON.stringify(durations, undefined, 2)}\n`);
+}

@@ -1,0 +1,69 @@
+import type { Model } from '@slm-compress/onnx';
+import { type Loss, type TrainingData, train } from '@slm-compress/trainer';
+import type { StageEvent } from '../events.ts';
+import type { Lineage } from '../lineage.ts';
+import type { TrainStageOptions } from '../schema.ts';
+import type { StageContext } from './context.ts';
+
+export type Optimization = Omit<TrainStageOptions, 'architecture' | 'labelSmoothing'>;
+
+export interface Trained {
+  readonly model: Model;
+  readonly history: Lineage['history'];
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/**
+ * Trains a model on the training split (with the teacher's logits where `data` has them), validates after every epoch
+ * and returns the best weights. Goes on from the checkpoint in the stage's work folder.
+ */
+export async function* trainModel(
+  context: StageContext,
+  model: Model,
+  data: TrainingData,
+  loss: Loss,
+  options: Optimization,
+): AsyncGenerator<StageEvent, Trained> {
+  const { stage, host, prepared, seed, work, signal } = context;
+  const training = train({
+    model,
+    loss,
+    train: data,
+    validation: prepared.encode('validation'),
+    open: host.open,
+    openPool: host.openPool,
+    workers: host.workers,
+    epochs: options.epochs,
+    tokenBudget: options.tokenBudget,
+    learningRate: options.learningRate,
+    schedule: options.schedule,
+    warmup: options.warmup,
+    weightDecay: options.weightDecay,
+    clipNorm: options.clipNorm,
+    dropout: options.dropout,
+    seed,
+    padId: prepared.tokenizer.padId,
+    checkpointDir: work,
+    checkpointEverySteps: options.checkpointEverySteps,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  for (;;) {
+    const next = await training.next();
+    if (next.done === true) {
+      const { model: best, bestEpoch, history, steps } = next.value;
+      const chosen = history.find((epoch) => epoch.epoch === bestEpoch)!;
+      return {
+        model: best,
+        history: history.map(({ epoch, trainingLoss, validationLoss, validationAccuracy }) => ({
+          epoch,
+          trainLoss: trainingLoss,
+          validationLoss,
+          validationAccuracy,
+          best: epoch === bestEpoch,
+        })),
+        metrics: { steps, validationAccuracy: chosen.validationAccuracy, validationLoss: chosen.validationLoss },
+      };
+    }
+    yield { kind: 'train', stage, event: next.value };
+  }
+}
