@@ -100,7 +100,11 @@ footer { padding-top: 4px; padding-bottom: 40px; color: var(--muted); font-size:
   :root { --page: #fff; }
   body { font-size: 11pt; }
   section { margin: 22pt 0; }
-  section > h2, figcaption, caption { break-after: avoid; }
+  section > h2, .lead, figcaption, caption, thead { break-after: avoid; }
+  .stack > figure:first-child svg { max-height: 62mm; }
+  h1 { font-size: 20pt; max-width: none; }
+  .tiles { margin-top: 12pt; }
+  section > .scroll, .pair { break-inside: avoid; }
   .card, tr, figure, .tiles { break-inside: avoid; }
   .scroll { overflow: visible; }
   table { font-size: 8pt; }

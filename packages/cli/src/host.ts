@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Host } from '@slm-compress/compress';
+import { openEngine, openPool } from '@slm-compress/runtime';
+
+const packages = ['bench', 'compress', 'onnx', 'runtime', 'text', 'trainer'].map((name) => `@slm-compress/${name}`);
+
+/** Versions of the packages whose change may change what a stage makes, and of the engine. */
+export function toolVersions(): Readonly<Record<string, string>> {
+  const versions: Record<string, string> = {};
+  for (const name of packages) versions[name] = versionOf(name, import.meta.url) ?? 'unknown';
+  const runtime = import.meta.resolve('@slm-compress/runtime');
+  versions['onnxruntime-node'] = versionOf('onnxruntime-node', runtime) ?? 'unknown';
+  return versions;
+}
+
+/** The engines and versions that runs are handed. */
+export function createHost(workers: number): Host {
+  return { open: openEngine, openPool, workers, versions: toolVersions() };
+}
+
+function versionOf(name: string, from: string): string | undefined {
+  for (const folder of createRequire(from).resolve.paths(name) ?? []) {
+    try {
+      const text = readFileSync(`${folder}/${name}/package.json`, 'utf8');
+      return (JSON.parse(text) as { readonly version: string }).version;
+    } catch {}
+  }
+  return undefined;
+}

@@ -1,0 +1,37 @@
+import { availableParallelism } from 'node:os';
+import { InvalidArgumentError, Option } from 'commander';
+
+/** Parser of an option that is a whole number within bounds. */
+export function integerIn(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < low || value > high) {
+      throw new InvalidArgumentError(`Expected a whole number from ${low} to ${high}.`);
+    }
+    return value;
+  };
+}
+
+/** Parser of an option that is a number within bounds. */
+export function numberIn(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < low || value > high) {
+      throw new InvalidArgumentError(`Expected a number from ${low} to ${high}.`);
+    }
+    return value;
+  };
+}
+
+export const jsonOption = () => new Option('--json', 'print JSON on stdout instead of text');
+
+export const seedOption = () =>
+  new Option('--seed <n>', 'seed of everything random').argParser(integerIn(0, 2 ** 32 - 1));
+
+export const workersOption = () =>
+  new Option('--workers <n>', 'worker threads; results are the same for any number')
+    .argParser(integerIn(1, 256))
+    .default(availableParallelism(), 'number of cores');
+
+export const dataOption = () =>
+  new Option('--data <path>', 'data folder, .jsonl or .csv file (default: the one the model was made from)');

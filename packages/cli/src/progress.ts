@@ -1,0 +1,128 @@
+import type { StageEvent } from '@slm-compress/compress';
+import cliProgress from 'cli-progress';
+import pc from 'picocolors';
+import { formatSeconds, log, printJson } from './output.ts';
+
+/** Shows the events of a task; `stop` must be called at the end, also after an error. */
+export interface Progress {
+  show(event: StageEvent): void;
+  stop(): void;
+}
+
+export interface ProgressOptions {
+  /** Every event as one line of JSON on stdout instead. */
+  readonly json: boolean;
+  /** Milliseconds between two plain lines of one stage. */
+  readonly intervalMs?: number;
+}
+
+/** Bars on a terminal, plain lines every few seconds elsewhere; both on stderr. */
+export function createProgress({ json, intervalMs = 3000 }: ProgressOptions): Progress {
+  if (json) return { show: (event) => printJson(event), stop: () => undefined };
+  return process.stderr.isTTY ? barProgress() : lineProgress(intervalMs);
+}
+
+function barProgress(): Progress {
+  let bar: InstanceType<typeof cliProgress.SingleBar> | undefined;
+  let title = '';
+  const end = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    stop: end,
+    show(event) {
+      const now = status(event);
+      if (now === undefined) {
+        const line = headline(event);
+        if (line === undefined) return;
+        end();
+        log(line);
+        return;
+      }
+      if (bar === undefined || title !== now.title) {
+        end();
+        title = now.title;
+        bar = new cliProgress.SingleBar({
+          format: '  {title} {bar} {percentage}% {detail}',
+          barsize: 24,
+          hideCursor: true,
+          clearOnComplete: true,
+          stopOnComplete: false,
+          stream: process.stderr,
+          barCompleteChar: '█',
+          barIncompleteChar: '░',
+        });
+        bar.start(now.total || 1, now.done, { title, detail: now.detail });
+        return;
+      }
+      bar.setTotal(now.total || 1);
+      bar.update(now.done, { title, detail: now.detail });
+    },
+  };
+}
+
+function lineProgress(intervalMs: number): Progress {
+  let last = 0;
+  return {
+    stop: () => undefined,
+    show(event) {
+      const now = status(event);
+      if (now === undefined) {
+        const line = headline(event);
+        if (line !== undefined) log(line);
+        if (event.kind === 'stage-start') last = Date.now();
+        return;
+      }
+      if (Date.now() - last < intervalMs) return;
+      last = Date.now();
+      const part = now.total > 0 ? `${now.done}/${now.total}` : `${now.done}`;
+      log(`  ${now.title} ${part} ${now.detail}`.trimEnd());
+    },
+  };
+}
+
+interface Status {
+  readonly title: string;
+  readonly done: number;
+  readonly total: number;
+  readonly detail: string;
+}
+
+/** What an event says about how far the work is; undefined for events that are lines of their own. */
+function status(event: StageEvent): Status | undefined {
+  if (event.kind === 'progress') return { title: event.phase, done: event.done, total: event.total, detail: '' };
+  if (event.kind !== 'train' || event.event.kind !== 'step') return undefined;
+  const { step, totalSteps, loss, usefulTokensPerSecond, etaMs } = event.event;
+  const speed = `${Math.round(usefulTokensPerSecond).toLocaleString('en')} tokens/s`;
+  const detail = `loss ${loss.toFixed(4)}  ${speed}  ${formatSeconds(etaMs / 1000)} left`;
+  return { title: 'step', done: step, total: totalSteps, detail };
+}
+
+/** The line an event prints, if any. */
+function headline(event: StageEvent): string | undefined {
+  switch (event.kind) {
+    case 'stage-start':
+      return `${pc.bold(`[${event.index + 1}/${event.count}] ${event.stage}`)} ${pc.dim(event.stageKind)}`;
+    case 'stage-end': {
+      const figures = Object.entries(event.metrics).map(([name, value]) => `${name} ${formatFigure(value)}`);
+      const took = event.status === 'cached' ? 'unchanged' : `done in ${formatSeconds(event.seconds)}`;
+      return `  ${pc.green('✓')} ${took}${figures.length === 0 ? '' : `  ${pc.dim(figures.join('  '))}`}`;
+    }
+    case 'note':
+      return `  ${event.message}`;
+    case 'train':
+      if (event.event.kind === 'epoch') {
+        const { epoch, validationLoss, validationAccuracy } = event.event;
+        const figures = `validation loss ${validationLoss.toFixed(4)}, accuracy ${validationAccuracy.toFixed(4)}`;
+        return `  epoch ${epoch}: ${figures}${event.event.best ? ' (best)' : ''}`;
+      }
+      return event.event.kind === 'resumed' ? `  goes on from step ${event.event.step}` : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function formatFigure(value: number): string {
+  return Number.isInteger(value) ? value.toLocaleString('en') : value.toFixed(4);
+}

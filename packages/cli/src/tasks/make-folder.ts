@@ -1,0 +1,106 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import {
+  digestOf,
+  makeModel,
+  openPrepared,
+  type Stage,
+  type StageEvent,
+  type StageManifest,
+  tokenizerSchema,
+  tokenizerStage,
+} from '@slm-compress/compress';
+import { SlmError } from '@slm-compress/onnx';
+import { createHost, toolVersions } from '../host.ts';
+import type { MakeTask } from '../make.ts';
+import { dataFolderOf, readEntry } from '../measure/model-entry.ts';
+import { openData } from './data.ts';
+import type { MadeFolder } from './task.ts';
+
+/**
+ * Makes one model folder from a data set or from another model folder. Checkpoints lie in `OUT.work` until it is done.
+ * Throws `OUT_EXISTS` when `out` is something else than a model folder.
+ */
+export async function* makeFolder(task: MakeTask, signal: AbortSignal): AsyncGenerator<StageEvent, MadeFolder> {
+  const { out, seed, workers } = task;
+  await requireReplaceable(out);
+  const name = basename(resolve(out));
+  const work = resolve(`${out}.work`);
+  await mkdir(work, { recursive: true });
+  yield { kind: 'stage-start', stage: name, stageKind: task.kind, index: 0, count: 1 };
+  const start = Date.now();
+  const source =
+    task.kind === 'train' ? undefined : await readEntry(task.kind === 'distill' ? task.teacher : task.from);
+  const data = source === undefined ? task.data! : await dataFolderOf(source, task.data);
+  const dataFolder = yield* openData(data, `${out}.data`, seed, signal);
+  const tokenizerFolder = task.kind === 'train' ? yield* openTokenizer(task, dataFolder, work, signal) : source!.folder;
+  const maxLength = task.kind === 'train' ? task.maxLength : source!.files.maxLength;
+  const prepared = await openPrepared(dataFolder, tokenizerFolder, maxLength);
+  const folders: Record<string, string> = {};
+  if (task.kind === 'distill') folders.teacher = task.teacher;
+  if (task.kind === 'prune' || task.kind === 'quantize') folders.from = task.from;
+  if (task.kind === 'prune' && task.teacher !== undefined) folders.teacher = task.teacher;
+  const versions = toolVersions();
+  const stage = { name, kind: task.kind, options: task.options } as Stage;
+  const key = digestOf({
+    stage,
+    seed,
+    versions,
+    data: prepared.splits.digest,
+    tokenizer: prepared.tokenizer.digest,
+    folders,
+  });
+  const context = {
+    stage: name,
+    seed,
+    host: createHost(workers),
+    prepared,
+    work: join(work, key.slice(0, 16)),
+    cache: join(work, 'cache'),
+    signal,
+  };
+  await mkdir(context.work, { recursive: true });
+  const manifest = yield* makeModel(context, stage, { key, out, folders });
+  await rm(work, { recursive: true, force: true });
+  const { metrics, findings } = manifest;
+  yield { kind: 'stage-end', stage: name, status: 'done', seconds: (Date.now() - start) / 1000, metrics };
+  return { folder: out, bytes: modelBytes(manifest), metrics, findings };
+}
+
+async function* openTokenizer(
+  task: Extract<MakeTask, { kind: 'train' }>,
+  dataFolder: string,
+  work: string,
+  signal: AbortSignal,
+): AsyncGenerator<StageEvent, string> {
+  if (task.tokenizer !== undefined) return task.tokenizer;
+  const { vocabSize, maxLength, seed } = task;
+  const options = tokenizerSchema.parse({ vocabSize, maxLength });
+  const out = join(work, 'tokenizer');
+  const context = {
+    key: digestOf(options),
+    seed,
+    versions: toolVersions(),
+    work: join(work, 'tokenizer.work'),
+    out,
+    signal,
+  };
+  yield* tokenizerStage(context, options, dataFolder);
+  return out;
+}
+
+async function requireReplaceable(out: string): Promise<void> {
+  const found = await stat(out).catch(() => undefined);
+  if (found === undefined) return;
+  const isModel = (await stat(join(out, 'manifest.json')).catch(() => undefined))?.isFile() === true;
+  if (!found.isDirectory() || !isModel) {
+    throw new SlmError(
+      'OUT_EXISTS',
+      `${out}: expected a new folder or a model folder to replace, got something else (name another --out)`,
+    );
+  }
+}
+
+function modelBytes(manifest: StageManifest): number {
+  return manifest.files[manifest.file ?? '']?.bytes ?? 0;
+}

@@ -1,0 +1,59 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { readStageManifest, type StageEvent, type StageManifest } from '@slm-compress/compress';
+import { SlmError } from '@slm-compress/onnx';
+import { runReport } from '../measure/run-report.ts';
+import type { ReportOutcome, Task } from './task.ts';
+
+/** Measures a finished run again and writes its report. */
+export async function* report(
+  task: Extract<Task, { kind: 'report' }>,
+  signal: AbortSignal,
+): AsyncGenerator<StageEvent, ReportOutcome> {
+  const folder = task.run;
+  const stages = await modelStages(folder);
+  const { report: made, status } = yield* runReport({
+    folder,
+    name: basename(resolve(folder)),
+    seed: task.seed,
+    stages: stages.map(({ name }) => name),
+    workers: task.workers,
+    force: true,
+    signal,
+  });
+  return { report: made, status, files: [join(folder, 'report.json'), join(folder, 'report.html')] };
+}
+
+/**
+ * The model stages of a run folder, parents before children and otherwise in the order of their kinds and names.
+ * Throws `RUN_MISSING` when there is no such folder and `RUN_INCOMPLETE` when it holds no model.
+ */
+export async function modelStages(folder: string): Promise<readonly StageManifest[]> {
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw new SlmError(
+      'RUN_MISSING',
+      `${folder}: expected the folder of a run, got no folder (slm-compress run RECIPE makes one)`,
+      { cause },
+    );
+  });
+  const found: StageManifest[] = [];
+  for (const name of names.sort()) {
+    const manifest = name.startsWith('.')
+      ? undefined
+      : await readStageManifest(join(folder, name)).catch(() => undefined);
+    if (manifest !== undefined && kinds.includes(manifest.kind)) found.push(manifest);
+  }
+  if (found.length === 0)
+    throw new SlmError('RUN_INCOMPLETE', `${folder}: expected at least one model folder, got none`);
+  found.sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind));
+  const depth = (manifest: StageManifest): number =>
+    1 + Math.max(-1, ...manifest.parents.map((parent) => depthOf(parent.name)));
+  const depthOf = (name: string): number => {
+    const manifest = found.find((candidate) => candidate.name === name);
+    return manifest === undefined ? 0 : depth(manifest);
+  };
+  const teachers = new Set(found.flatMap(({ parents }) => parents.map(({ name }) => name)));
+  return [...found].sort((a, b) => depth(a) - depth(b) || Number(teachers.has(b.name)) - Number(teachers.has(a.name)));
+}
+
+const kinds: readonly string[] = ['train', 'distill', 'prune', 'quantize'];

@@ -1,0 +1,118 @@
+import type { Distribution } from '@slm-compress/bench';
+import type {
+  DistillStageOptions,
+  Evaluation,
+  Metrics,
+  PruneStageOptions,
+  QuantizeStageOptions,
+  RunResult,
+  StageEvent,
+  TrainStageOptions,
+} from '@slm-compress/compress';
+import type { Finding } from '@slm-compress/onnx';
+import type { GateResult } from '../measure/gates.ts';
+import type { Report } from '../report/index.ts';
+
+/** What every task that makes a model is told. */
+interface MakeTask {
+  readonly out: string;
+  readonly seed: number;
+  readonly workers: number;
+  readonly data?: string;
+}
+
+/** Work that runs in the stage worker, a union on `kind`; plain data. */
+export type Task =
+  | {
+      readonly kind: 'run';
+      readonly recipe: string;
+      readonly out?: string;
+      readonly seed?: number;
+      readonly workers: number;
+      readonly force: readonly string[];
+    }
+  | ({
+      readonly kind: 'train';
+      readonly options: TrainStageOptions;
+      readonly tokenizer?: string;
+      readonly vocabSize: number;
+      readonly maxLength: number;
+    } & MakeTask & { readonly data: string })
+  | ({ readonly kind: 'distill'; readonly teacher: string; readonly options: DistillStageOptions } & MakeTask)
+  | ({
+      readonly kind: 'prune';
+      readonly from: string;
+      readonly teacher?: string;
+      readonly options: PruneStageOptions;
+    } & MakeTask)
+  | ({ readonly kind: 'quantize'; readonly from: string; readonly options: QuantizeStageOptions } & MakeTask)
+  | {
+      readonly kind: 'eval';
+      readonly folder: string;
+      readonly data?: string;
+      readonly split: SplitName;
+      readonly seed: number;
+    }
+  | { readonly kind: 'bench'; readonly folders: readonly string[]; readonly length: number; readonly rounds: number }
+  | { readonly kind: 'report'; readonly run: string; readonly seed: number; readonly workers: number }
+  | {
+      readonly kind: 'compare';
+      readonly folders: readonly string[];
+      readonly data?: string;
+      readonly html?: string;
+      readonly seed: number;
+      readonly workers: number;
+    };
+
+export type SplitName = 'train' | 'validation' | 'test';
+
+export type TaskEvent = StageEvent;
+
+/** A model folder that was made. */
+export interface MadeFolder {
+  readonly folder: string;
+  readonly bytes: number;
+  readonly metrics: Metrics;
+  readonly findings: readonly Finding[];
+}
+
+/** What each kind of task gives. */
+export interface TaskResults {
+  readonly run: RunOutcome;
+  readonly train: MadeFolder;
+  readonly distill: MadeFolder;
+  readonly prune: MadeFolder;
+  readonly quantize: MadeFolder;
+  readonly eval: EvaluationOutcome;
+  readonly bench: readonly BenchRow[];
+  readonly report: ReportOutcome;
+  readonly compare: ReportOutcome;
+}
+
+export interface ReportOutcome {
+  readonly report: Report;
+  readonly status: 'done' | 'cached';
+  /** Files written. */
+  readonly files: readonly string[];
+}
+
+export interface RunOutcome extends ReportOutcome {
+  readonly folder: string;
+  readonly stages: RunResult['stages'];
+  readonly gates: readonly GateResult[];
+}
+
+export interface EvaluationOutcome {
+  readonly folder: string;
+  readonly split: SplitName;
+  readonly labels: readonly string[];
+  readonly evaluation: Evaluation;
+}
+
+export interface BenchRow {
+  readonly name: string;
+  readonly folder: string;
+  readonly latencyMs: Distribution;
+  /** Against the first model. */
+  readonly speedup?: { readonly ratio: number; readonly low: number; readonly high: number };
+}

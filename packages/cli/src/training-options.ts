@@ -1,0 +1,75 @@
+import { type Command, Option } from 'commander';
+import type { z } from 'zod';
+import { UsageError } from './exit-codes.ts';
+import { integerIn, numberIn } from './options.ts';
+
+/** Adds the options that say how long and how fast to train. */
+export function addTrainingOptions(command: Command, defaults: { epochs: number; learningRate: number }): Command {
+  return command
+    .addOption(
+      new Option('--epochs <n>', 'passes over the training data')
+        .argParser(integerIn(1, 1000))
+        .default(defaults.epochs),
+    )
+    .addOption(
+      new Option('--learning-rate <x>', 'peak learning rate')
+        .argParser(numberIn(1e-9, 1))
+        .default(defaults.learningRate),
+    )
+    .addOption(
+      new Option('--schedule <name>', 'decay of the learning rate').choices(['linear', 'cosine']).default('linear'),
+    )
+    .addOption(
+      new Option('--warmup <share>', 'share of the steps that warms up').argParser(numberIn(0, 1)).default(0.1),
+    )
+    .addOption(new Option('--weight-decay <x>', 'decoupled weight decay').argParser(numberIn(0, 1)).default(0.01))
+    .addOption(new Option('--dropout <p>', 'dropout in training').argParser(numberIn(0, 0.99)).default(0.1))
+    .addOption(
+      new Option('--token-budget <n>', 'padded tokens of one batch').argParser(integerIn(64, 1_000_000)).default(4096),
+    );
+}
+
+/** Adds the options that shape an encoder trained from scratch. */
+export function addArchitectureOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--layers <n>', 'encoder layers').argParser(integerIn(1, 48)).default(2))
+    .addOption(new Option('--hidden-size <n>', 'width of the hidden states').argParser(integerIn(4, 4096)).default(96))
+    .addOption(new Option('--heads <n>', 'attention heads').argParser(integerIn(1, 64)).default(4))
+    .addOption(new Option('--intermediate-size <n>', 'feed-forward width').argParser(integerIn(4, 16_384)).default(384))
+    .addOption(new Option('--pooling <name>', 'what the classifier reads').choices(['mean', 'cls']).default('mean'));
+}
+
+/** Adds the options of distillation. */
+export function addDistillationOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--temperature <t>', 'softens both distributions').argParser(numberIn(0.01, 100)).default(2))
+    .addOption(new Option('--hard-weight <w>', 'weight of the true labels').argParser(numberIn(0, 1)).default(0.5));
+}
+
+/** Values of {@link addTrainingOptions} as the recipe names them. */
+export function trainingValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return pick(options, ['epochs', 'learningRate', 'schedule', 'warmup', 'weightDecay', 'dropout', 'tokenBudget']);
+}
+
+/** Values of {@link addArchitectureOptions} as the recipe names them. */
+export function architectureValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return pick(options, ['layers', 'hiddenSize', 'heads', 'intermediateSize', 'pooling']);
+}
+
+/** Values of {@link addDistillationOptions} as the recipe names them. */
+export function distillationValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return pick(options, ['temperature', 'hardWeight']);
+}
+
+/** Checks option values against the schema that recipes use; a violation is a {@link UsageError}. */
+export function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const path = issue.path.map(String).join('.');
+  throw new UsageError(path === '' ? issue.message : `${path}: ${issue.message}`);
+}
+
+function pick(options: Readonly<Record<string, unknown>>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.map((key) => [key, options[key]]).filter(([, value]) => value !== undefined));
+}
