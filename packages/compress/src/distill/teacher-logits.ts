@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Engine, SlmError, type Tensor } from '@slm-compress/onnx';
-import { predictLogits, readSafetensors, writeSafetensors } from '@slm-compress/trainer';
+import { type Engine, isSlmError, SlmError, type Tensor } from '@slm-compress/onnx';
+import { decodeSafetensors, predictLogits, writeSafetensors } from '@slm-compress/trainer';
 
 /** Digests of everything the logits depend on. */
 export interface TeacherKey {
@@ -76,14 +76,19 @@ async function compute(
 
 /** The logits of a sound entry; `undefined` when there is none. */
 async function readEntry(path: string, digest: string, texts: number): Promise<Float32Array | undefined> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (bytes === undefined) return undefined;
   try {
-    const { tensors, metadata } = await readSafetensors(path);
+    const { tensors, metadata } = decodeSafetensors(new Uint8Array(bytes), path);
     const tensor = tensors.get('logits');
-    if (!(tensor?.data instanceof Float32Array) || tensor.dims[0] !== texts || tensor.dims.length !== 2)
+    if (!(tensor?.data instanceof Float32Array) || tensor.dims.length !== 2 || tensor.dims[0] !== texts)
       return undefined;
     return metadata.key === digest && metadata.sha256 === dataDigest(tensor.data) ? tensor.data : undefined;
   } catch (error) {
-    if (['FILE_NOT_FOUND', 'SAFETENSORS_CORRUPT'].includes((error as SlmError).code)) return undefined;
+    if (isSlmError(error) && error.code === 'SAFETENSORS_CORRUPT') return undefined;
     throw error;
   }
 }
