@@ -1,5 +1,8 @@
-/** Categories BERT's clean-up removes: U+FFFD and everything of category C but tab and line breaks. */
-const removed = /[\ufffd\p{C}]/gu;
+/**
+ * What BERT's clean-up removes: U+FFFD and the control, format, private-use and surrogate categories, but tab and line
+ * breaks. Unassigned characters stay, as in Hugging Face's Rust library.
+ */
+const removed = /[\ufffd\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
 const kept = new Set(['\t', '\n', '\r']);
 /** Ideographs that BERT sets apart (the CJK blocks of its reference tokenizer). */
 const ideographs =
