@@ -11,7 +11,10 @@ export interface CalibrateOptions extends TargetOptions {
   readonly open: OpenEngine;
   /** `percentile` (the default) clips rare outliers, `minmax` clips nothing. */
   readonly method?: 'minmax' | 'percentile';
-  /** Share of values, in percent, below the upper end and above the lower one. 99.999 by default. */
+  /**
+   * Share of values, in percent, below the upper end and above the lower one. 99.999 by default: encoders keep a few
+   * channels of large values that matter, and MiniLM-L6 falls from 18 dB to 7 dB at 99.99.
+   */
   readonly percentile?: number;
   readonly onProgress?: (progress: { readonly batches: number }) => void;
   readonly signal?: AbortSignal;
