@@ -1,0 +1,89 @@
+import { SlmError } from '@slm-compress/onnx';
+import { expect, test } from 'vitest';
+import { parseRecipe, readRecipe } from './parse.ts';
+
+const small = `name: tiny
+data: { source: mails.csv }
+stages:
+  - name: teacher
+    train:
+      architecture: { layers: 1, hiddenSize: 16, heads: 2, intermediateSize: 32 }
+      epochs: 2
+  - name: int8
+    quantize:
+      from: teacher
+`;
+
+function errorOf(text: string): SlmError {
+  try {
+    parseRecipe(text, 'tiny.yaml');
+  } catch (error) {
+    if (error instanceof SlmError) return error;
+    throw error;
+  }
+  throw new Error('expected an error, got a recipe');
+}
+
+test('defaults are filled in; the first stage is the reference and the last the result', () => {
+  const recipe = parseRecipe(small, 'tiny.yaml');
+  expect(recipe.seed).toBe(42);
+  expect(recipe.tokenizer).toEqual({ kind: 'wordpiece', vocabSize: 4096, maxLength: 128 });
+  expect(recipe.stages.map(({ name, kind }) => `${name} ${kind}`)).toEqual(['teacher train', 'int8 quantize']);
+  expect(recipe.report).toEqual({ reference: 'teacher', final: 'int8', gates: {} });
+});
+
+test.each([
+  ['a slip', small.replace('epochs: 2', 'epoch: 2'), 'tiny.yaml:7:7: unknown key "epoch" (did you mean "epochs"?)'],
+  ['a swap', small.replace('stages:', 'satges:'), 'tiny.yaml:3:1: unknown key "satges" (did you mean "stages"?)'],
+  [
+    'inside a flow map',
+    small.replace('heads: 2,', 'head: 2,'),
+    'tiny.yaml:6:50: unknown key "head" (did you mean "heads"?)',
+  ],
+  [
+    'nothing near',
+    small.replace('      from: teacher', '      from: teacher\n      zzz: 1'),
+    'tiny.yaml:11:7: unknown key "zzz" (known here: from, calibration)',
+  ],
+])('unknown key, %s', (_, text, message) => {
+  expect(errorOf(text)).toMatchObject({ code: 'RECIPE_UNKNOWN_KEY', message });
+});
+
+test.each([
+  ['wrong type', small.replace('epochs: 2', 'epochs: two'), 'tiny.yaml:7:15: stages.0.train.epochs: Invalid input'],
+  ['out of range', small.replace('epochs: 2', 'epochs: 0'), 'tiny.yaml:7:15: stages.0.train.epochs: Too small'],
+  ['missing key', small.replace('name: tiny\n', ''), 'tiny.yaml:1:1: name: Invalid input'],
+  ['syntax', small.replace('data: {', 'data: {{'), 'tiny.yaml:3:1: Flow map in block'],
+  ['heads', small.replace('heads: 2', 'heads: 3'), 'expected hiddenSize to be a multiple of heads'],
+  [
+    'row that does not exist',
+    small.replace('from: teacher', 'from: techer'),
+    'tiny.yaml:10:13: expected an earlier stage, got "techer" (did you mean "teacher"?)',
+  ],
+  ['two of one name', small.replace('name: int8', 'name: teacher'), 'tiny.yaml:8:11: expected a new name'],
+  ['reserved name', small.replace('name: int8', 'name: data'), 'tiny.yaml:8:11: the name "data" is taken'],
+  ['no verb', small.replace(/ {4}quantize:\n {6}from: teacher\n/, ''), 'expected exactly one of train, distill'],
+  ['not a map', '- 1\n', 'tiny.yaml:1:1: recipe: Invalid input'],
+  [
+    'shares that do not add up',
+    small.replace('mails.csv', 'mails.csv, split: {train: 0.5, validation: 0.1, test: 0.1}'),
+    'expected train + validation + test to add up to 1',
+  ],
+  [
+    'a quantized parent',
+    `${small}  - name: twice\n    quantize: { from: int8 }\n`,
+    'expected an FP32 model, got the quantized row "int8"',
+  ],
+])('invalid, %s', (_, text, message) => {
+  const error = errorOf(text);
+  expect(error.code).toBe('RECIPE_INVALID');
+  expect(error.message).toContain(message);
+  expect(error.message).toMatch(/^tiny\.yaml:\d+:\d+: /);
+});
+
+test('a missing file is named', async () => {
+  await expect(readRecipe('no/such.yaml')).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+    message: 'no/such.yaml: expected a recipe, got ENOENT (check the path)',
+  });
+});
