@@ -78,7 +78,7 @@ describe.each(['mean', 'cls'] as const)('structured pruning under %s pooling', (
     const importance = importanceOf(config, heads, neurons);
     const pruned = pruneStructured(model, config, importance, { heads: [2, 1], intermediate: [24, 16] });
     expectClose(await logits(pruned.model, feeds), closed);
-    expect(Math.max(...closed.map((value, index) => Math.abs(value - 0 * index)))).toBeGreaterThan(0.01);
+    expect(Math.max(...closed.map(Math.abs))).toBeGreaterThan(0.01);
     expect(pruned.config).toMatchObject({ headsPerLayer: [2, 1], intermediatePerLayer: [24, 16] });
     expect(pruned.model.graph.initializers.get('bert.encoder.layer.0.attention.self.qkv.weight')!.dims).toEqual([
       64, 96,
