@@ -107,7 +107,7 @@ export function decodeSafetensors(bytes: Uint8Array, where: string): Safetensors
       fail(`tensor "${name}": expected ${size} bytes inside ${data.length}, got ${begin} to ${end}`);
     }
     spans.push([begin, end]);
-    tensors.set(name, { type: row[1], dims, data: new row[2](data.slice(begin, end).buffer as ArrayBuffer) });
+    tensors.set(name, { type: row[1], dims, data: new row[2](Uint8Array.from(data.subarray(begin, end)).buffer) });
   }
   spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let reached = 0;

@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { encodeModel, type Model, type OpenPool } from '@slm-compress/onnx';
+import { openEngine } from '@slm-compress/runtime';
+import { beforeAll, expect, test } from 'vitest';
+import { keywordTraining } from '../test-support/keyword-training.js';
+import { predictLogits, scoreLogits } from './predict.ts';
+import { train } from './train.ts';
+import type { TrainEvent, TrainOptions, TrainResult } from './train-options.ts';
+
+const program = fileURLToPath(new URL('../test-support/keyword-training.js', import.meta.url));
+const options = (overrides: Partial<TrainOptions> = {}) => keywordTraining(overrides) as unknown as TrainOptions;
+const folder = () => mkdtemp(join(tmpdir(), 'train-'));
+
+async function drain(
+  settings: TrainOptions,
+  onEvent: (event: TrainEvent) => void = () => undefined,
+): Promise<TrainResult> {
+  const events = train(settings);
+  for (;;) {
+    const next = await events.next();
+    if (next.done) return next.value;
+    onEvent(next.value);
+  }
+}
+const bytes = (model: Model) => Buffer.from(encodeModel(model)).toString('base64');
+
+let whole: TrainResult;
+beforeAll(async () => {
+  whole = await drain(options());
+});
+
+test('learns the task, and returns the weights of its best epoch', async () => {
+  const settings = options();
+  expect(whole.history.at(-1)!.validationAccuracy).toBeGreaterThan(0.95);
+  expect(whole.history[0]!.trainingLoss).toBeGreaterThan(4 * whole.history.at(-1)!.trainingLoss);
+  await using engine = await openEngine(whole.model);
+  const score = scoreLogits(await predictLogits(engine, settings.validation.ids), settings.validation.labels);
+  const best = whole.history[whole.bestEpoch - 1]!;
+  expect(score.accuracy).toBe(best.validationAccuracy);
+  expect(score.loss).toBeCloseTo(best.validationLoss, 5);
+});
+
+test.each([2, 3])('%d workers give the same bytes as one', async (workers) => {
+  const other = await drain(options({ workers }));
+  expect(other.history).toEqual(whole.history);
+  expect(bytes(other.model)).toBe(bytes(whole.model));
+});
+
+test('distillation follows a teacher that disagrees with the labels', async () => {
+  const settings = options({ loss: { kind: 'distillation', temperature: 2, hardWeight: 0 } });
+  const { ids, labels } = settings.train;
+  const teacherLogits = Float32Array.from({ length: ids.length * 2 }, (_, i) => (labels[i >> 1] === (i & 1) ? -4 : 4));
+  const result = await drain({ ...settings, train: { ids, labels, teacherLogits } });
+  expect(result.history.at(-1)!.validationAccuracy).toBeLessThan(0.1);
+});
+
+test('killed with SIGKILL, it goes on from the checkpoint and ends with the same bytes', async () => {
+  const checkpointDir = await folder();
+  const child = spawn(process.execPath, [program, checkpointDir, '2'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith('checkpoint')) break;
+  }
+  child.kill('SIGKILL');
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  expect(child.signalCode).toBe('SIGKILL');
+  const kinds: string[] = [];
+  const resumed = await drain(options({ checkpointDir }), (event) => kinds.push(event.kind));
+  expect(kinds[0]).toBe('resumed');
+  expect(resumed.history).toEqual(whole.history);
+  expect(bytes(resumed.model)).toBe(bytes(whole.model));
+  const again: string[] = [];
+  const finished = await drain(options({ checkpointDir }), (event) => again.push(event.kind));
+  expect(again).toEqual(['resumed']);
+  expect(bytes(finished.model)).toBe(bytes(whole.model));
+});
+
+test('a signal stops it after a checkpoint; damaged and foreign checkpoints are refused', async () => {
+  const checkpointDir = await folder();
+  const stop = new AbortController();
+  const settings = options({ checkpointDir, checkpointEverySteps: 1000, signal: stop.signal });
+  const stopping = drain(settings, (event) => event.kind === 'step' && event.step === 5 && stop.abort());
+  await expect(stopping).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('after step 5') });
+  const foreign = drain(options({ checkpointDir, learningRate: 1e-3 }));
+  await expect(foreign).rejects.toMatchObject({ code: 'CHECKPOINT_MISMATCH' });
+  let from = 0;
+  const resumed = await drain(options({ checkpointDir }), (event) => {
+    if (event.kind === 'resumed') from = event.step;
+  });
+  expect(from).toBe(5);
+  expect(bytes(resumed.model)).toBe(bytes(whole.model));
+  const path = join(checkpointDir, 'checkpoint.safetensors');
+  const file = await readFile(path);
+  file[file.length - 10]! ^= 1;
+  await writeFile(path, file);
+  await expect(drain(options({ checkpointDir }))).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT' });
+  await writeFile(path, file.subarray(0, 100));
+  await expect(drain(options({ checkpointDir }))).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT' });
+});
+
+test('stops when no epoch is better for as long as patience says', async () => {
+  const result = await drain(options({ epochs: 50, patience: 1, learningRate: 1e-12 }));
+  expect(result.history.length).toBeLessThan(50);
+});
+
+test('a loss that is not finite is TRAINING_DIVERGED', async () => {
+  const failing = drain(options({ learningRate: 1e38, clipNorm: Number.POSITIVE_INFINITY, warmup: 0 }));
+  await expect(failing).rejects.toMatchObject({ code: 'TRAINING_DIVERGED', message: expect.stringContaining('lower') });
+});
+
+const never: OpenPool = () => Promise.reject(new Error('opened'));
+test.each([
+  [{ epochs: 0 }, 'TRAIN_OPTIONS', 'epochs must be a positive integer, got 0'],
+  [{ learningRate: -1 }, 'TRAIN_OPTIONS', 'learningRate must be above 0'],
+  [{ dropout: 1 }, 'TRAIN_OPTIONS', 'dropout must be in [0, 1)'],
+  [{ workers: 0 }, 'TRAIN_OPTIONS', 'workers 0 needs open'],
+  [{ loss: { kind: 'distillation', temperature: 0, hardWeight: 0 } }, 'TRAIN_OPTIONS', 'temperature must be above 0'],
+  [{ loss: { kind: 'distillation', temperature: 1, hardWeight: 0 } }, 'TRAIN_DATA', 'teacher logits'],
+  [{ train: { ids: [], labels: new Int32Array() } }, 'TRAIN_DATA', 'at least one example'],
+  [{ train: { ids: [Int32Array.of(1)], labels: Int32Array.of(2) } }, 'TRAIN_DATA', 'expected a label below 2, got 2'],
+  [{ train: { ids: [new Int32Array(25)], labels: Int32Array.of(0) } }, 'TRAIN_DATA', 'at most 24 tokens, got 25'],
+] as const)('%j is %s', async (overrides, code, message) => {
+  await expect(drain(options({ ...(overrides as Partial<TrainOptions>), openPool: never }))).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(message),
+  });
+});
