@@ -45,6 +45,11 @@ export interface ClassifierOptions {
   readonly maxQueue?: number;
   /** The model in the folder; by default `onnx/model_quantized.onnx`, else `onnx/model.onnx`. */
   readonly file?: string;
+  /**
+   * Niceness added to the worker threads, so that a server's own thread goes first on a full machine; 0 by default.
+   * On Linux it concerns the workers only, elsewhere it may concern the process or nothing.
+   */
+  readonly niceIncrement?: number;
   /** Most tokens of one run of the model, padding included; 2048 by default. */
   readonly tokenBudget?: number;
 }
@@ -62,7 +67,7 @@ const CHARACTERS_PER_TOKEN = 3;
  * `ABORTED`, `ENGINE_CLOSED`, `ENGINE_INPUT`, `WORKER_LOST`.
  */
 export async function openClassifier(folder: string, options: ClassifierOptions = {}): Promise<Classifier> {
-  const { file, tokenBudget = 2048, workers, maxQueue } = options;
+  const { file, tokenBudget = 2048, niceIncrement = 0, workers, maxQueue } = options;
   const model = await readModelFolder(folder, file);
   const pool = await openWorkerPool(
     {
@@ -70,7 +75,7 @@ export async function openClassifier(folder: string, options: ClassifierOptions 
       options: {},
       classifier: { folder, labels: model.labels.length, maxLength: model.maxLength, tokenBudget },
     },
-    { ...(workers === undefined ? {} : { workers }), ...(maxQueue === undefined ? {} : { maxQueue }) },
+    { niceIncrement, ...(workers === undefined ? {} : { workers }), ...(maxQueue === undefined ? {} : { maxQueue }) },
   );
   try {
     checkSignature(model, pool);

@@ -45,6 +45,9 @@ export interface Server {
   close(options?: { deadlineMs?: number }): Promise<void>;
 }
 
+/** Workers step behind the thread that accepts and refuses requests. */
+const NICE = 10;
+
 type State = 'loading' | 'ready' | 'draining';
 
 /**
@@ -111,7 +114,12 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
   try {
     await onListening?.(url);
-    classifier = await openClassifier(folder, { workers, maxQueue, ...(file === undefined ? {} : { file }) });
+    classifier = await openClassifier(folder, {
+      workers,
+      maxQueue,
+      niceIncrement: NICE,
+      ...(file === undefined ? {} : { file }),
+    });
   } catch (error) {
     await app.close();
     throw error;

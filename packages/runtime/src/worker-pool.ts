@@ -78,6 +78,8 @@ export interface WorkerPoolOptions {
   readonly workers?: number;
   readonly maxQueue?: number;
   readonly optimizedModelPath?: string;
+  /** Niceness added to the worker threads, so that the calling thread goes first on a full machine; 0 by default. */
+  readonly niceIncrement?: number;
   /** The worker's compiled module. */
   readonly workerFile?: string;
 }
@@ -103,6 +105,7 @@ export async function openWorkerPool(
     maxQueue = Number.POSITIVE_INFINITY,
     optimizedModelPath,
     workerFile = WORKER_FILE,
+    niceIncrement = 0,
   } = options;
   const guard = createExitGuard();
   const piscina = new Piscina({
@@ -113,6 +116,7 @@ export async function openWorkerPool(
     execArgv: [],
     workerData: { ...setup, guard: guard.state } satisfies WorkerSetup,
     recordTiming: false,
+    niceIncrement,
   });
   // An idle worker's death has no task to reject; piscina starts another.
   piscina.on('error', () => undefined);
