@@ -25,7 +25,8 @@ export function describeValues(tensor: Tensor): string {
   if (numbers.length <= 4) return Array.from(numbers as Iterable<number | bigint | string>, describeValue).join(' ');
   if (tensor.type === 'string') return '';
   const { mean, deviation } = moments(numbers as ArrayLike<number | bigint>);
-  return `μ ${describeStatistic(mean)} σ ${describeStatistic(deviation)}`;
+  const centred = Math.abs(mean) < deviation / 100 ? 0 : mean;
+  return `μ ${describeStatistic(centred)} σ ${describeStatistic(deviation)}`;
 }
 
 /** The elements, where storage and elements are one to one and mean numbers (or texts). */
@@ -56,9 +57,7 @@ function moments(values: ArrayLike<number | bigint>): { mean: number; deviation:
 
 function describeStatistic(value: number): string {
   const size = Math.abs(value);
-  if (size !== 0 && (size < 0.001 || size >= 1e5)) return value.toExponential(1);
-  const text = value.toFixed(size < 0.1 && size !== 0 ? 3 : 2);
-  return /^-0\.0+$/.test(text) ? text.slice(1) : text;
+  return size === 0 || (size >= 0.01 && size < 1e5) ? value.toFixed(2) : value.toExponential(1);
 }
 
 function describeValue(value: number | bigint | string): string {

@@ -21,7 +21,7 @@ export interface Difference {
 export function diffModels(a: Model, b: Model): readonly Difference[] {
   const text = (value: unknown) => String(value);
   return [
-    ...compare('opset', entries(a.opsets), entries(b.opsets), text),
+    ...compare('opset', opsets(a), opsets(b), text),
     ...compare('metadata', entries(a.metadata), entries(b.metadata), (value) => JSON.stringify(value)),
     ...compare('input', values(a.graph.inputs), values(b.graph.inputs), (value) => describeType(value.type), sameInfo),
     ...compare(
@@ -73,6 +73,10 @@ function compare<T>(
   }
   for (const [name, after] of b) if (!a.has(name)) found.push({ kind: 'added', what, name, after: describe(after) });
   return found;
+}
+
+function opsets({ opsets: versions }: Model): ReadonlyMap<string, number> {
+  return new Map(Object.entries(versions).map(([domain, version]) => [domain || 'ai.onnx', version]));
 }
 
 function entries<T>(record: Readonly<Record<string, T>>): ReadonlyMap<string, T> {
