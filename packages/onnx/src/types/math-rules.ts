@@ -1,6 +1,16 @@
 import type { DataType, Dim, TensorType } from '../model.ts';
 import { broadcast, formatDims } from './dims.ts';
-import { axisOf, intOf, invalid, listOf, type RuleContext, type TypeRule, tensor } from './rule.ts';
+import {
+  attributeOf,
+  axisOf,
+  intOf,
+  intsOf,
+  invalid,
+  listOf,
+  type RuleContext,
+  type TypeRule,
+  tensor,
+} from './rule.ts';
 import { dataTypeAttribute } from './shape-rules.ts';
 
 /** The type of the first input. */
@@ -97,6 +107,14 @@ export const mathRules: Readonly<Record<string, TypeRule>> = {
     return [type && tensor(type, x?.dims)];
   },
   DynamicQuantizeLinear: ({ inputs: [x] }) => [tensor('uint8', x?.dims), tensor('float32', []), tensor('uint8', [])],
+  Conv: ({ node, inputs: [x, w] }) => [x && tensor(x.type, convolvedDims(node, x.dims, w?.dims))],
+  ConvInteger: ({ node, inputs: [x, w] }) => [tensor('int32', convolvedDims(node, x?.dims, w?.dims))],
+  QLinearConv: ({ node, inputs }) => {
+    const zeroPoint = inputs[7];
+    return [zeroPoint && tensor(zeroPoint.type, convolvedDims(node, inputs[0]?.dims, inputs[3]?.dims))];
+  },
+  GlobalAveragePool: globalPool,
+  GlobalMaxPool: globalPool,
   SoftmaxCrossEntropyLoss: lossTypes,
   NegativeLogLikelihoodLoss: lossTypes,
   RandomNormalLike: randomLike,
@@ -160,6 +178,40 @@ export function matMulDims(
   const batch = broadcast([left.slice(0, -2), right.slice(0, -2)]);
   if ('clash' in batch) throw invalid(node, 'batch axes that broadcast', `${formatDims(a)} and ${formatDims(b)}`);
   return [...batch, ...(a.length === 1 ? [] : [left.at(-2)]), ...(b.length === 1 ? [] : [right.at(-1)])];
+}
+
+/** [N, C, d…] convolved by [M, C / group, k…]: [N, M, (d + pads − dilation · (k − 1) − 1) / stride + 1 …]. */
+function convolvedDims(
+  node: RuleContext['node'],
+  x: readonly Dim[] | undefined,
+  w: readonly Dim[] | undefined,
+): readonly Dim[] | undefined {
+  const kernel = intsOf(node, 'kernel_shape') ?? w?.slice(2);
+  if (x === undefined || kernel === undefined) return undefined;
+  const rank = x.length - 2;
+  const mode = attributeOf(node, 'auto_pad');
+  const padding = mode?.kind === 'string' ? mode.value : 'NOTSET';
+  const pads = intsOf(node, 'pads') ?? Array<number>(2 * rank).fill(0);
+  const sizes = x.slice(2).map((dim, axis): Dim => {
+    const size = kernel[axis];
+    const stride = intsOf(node, 'strides')?.[axis] ?? 1;
+    if (typeof dim !== 'number' || typeof size !== 'number') return undefined;
+    if (padding.startsWith('SAME')) return Math.ceil(dim / stride);
+    const padded = padding === 'VALID' ? dim : dim + pads[axis]! + pads[axis + rank]!;
+    const window = (intsOf(node, 'dilations')?.[axis] ?? 1) * (size - 1) + 1;
+    return Math.floor((padded - window) / stride) + 1;
+  });
+  return [x[0], w?.[0], ...sizes];
+}
+
+function globalPool({ inputs: [x] }: RuleContext): readonly (TensorType | undefined)[] {
+  return [
+    x &&
+      tensor(
+        x.type,
+        x.dims?.map((dim, axis) => (axis < 2 ? dim : 1)),
+      ),
+  ];
 }
 
 function reducedDims(context: RuleContext): readonly Dim[] | undefined {
