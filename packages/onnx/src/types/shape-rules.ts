@@ -289,7 +289,7 @@ export function rangeSize(from: Dim, to: Dim, step: Dim): Dim {
  */
 function slicedSize(dim: Dim, start: Dim, end: Dim, step: number | undefined): Dim {
   if (step === undefined || step === 0) return undefined;
-  const toTheEnd = typeof end === 'number' && end >= 2 ** 31 - 1;
+  const toTheEnd = typeof end === 'number' && end >= 1e9;
   if (start === 0 && step === 1) {
     if (toTheEnd || (end !== undefined && end === dim)) return dim;
     if (typeof end === 'string') return end;
