@@ -62,22 +62,21 @@ const timed = async (name, body) => {
   parts[name].push(performance.now() - begun);
   return made;
 };
-{
-  await using engine = await openPool(step.model, { workers: 1, memoryPattern: false });
-  for (let at = 0; at < STEPS; at++) {
-    const batch = Array.from({ length: BATCH }, (_, i) => at * BATCH + i);
-    const { shards } = await timed('feeds', () => prepare(batch, at));
-    const made = await timed('session', () =>
-      Promise.all(shards.map((shard) => engine.run({ ...shard, ...state.weights }))),
-    );
-    await timed('accumulate', () => {
-      state.clear();
-      for (const [i, run] of made.entries()) state.accumulate(run, shards[i]);
-    });
-    const norm = await timed('norm', () => state.norm());
-    await timed('adamw', () => state.update(at + 1, 1e-3, Math.min(1, 1 / norm)));
-  }
+const engine = await openPool(step.model, { workers: 1, memoryPattern: false });
+for (let at = 0; at < STEPS; at++) {
+  const batch = Array.from({ length: BATCH }, (_, i) => at * BATCH + i);
+  const { shards } = await timed('feeds', () => prepare(batch, at));
+  const made = await timed('session', () =>
+    Promise.all(shards.map((shard) => engine.run({ ...shard, ...state.weights }))),
+  );
+  await timed('accumulate', () => {
+    state.clear();
+    for (const [i, run] of made.entries()) state.accumulate(run, shards[i]);
+  });
+  const norm = await timed('norm', () => state.norm());
+  await timed('adamw', () => state.update(at + 1, 1e-3, Math.min(1, 1 / norm)));
 }
+await engine[Symbol.asyncDispose]();
 const medians = Object.entries(parts).map(([name, values]) => [name, median(values)]);
 const sum = medians.reduce((total, [, ms]) => total + ms, 0);
 for (const [name, ms] of medians) console.log(`  ${name}: ${ms.toFixed(2)} ms (${((100 * ms) / sum).toFixed(1)} %)`);

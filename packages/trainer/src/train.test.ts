@@ -14,7 +14,7 @@ import { train } from './train.ts';
 import type { TrainEvent, TrainOptions, TrainResult } from './train-options.ts';
 
 const program = fileURLToPath(new URL('../test-support/keyword-training.js', import.meta.url));
-const options = (overrides: Partial<TrainOptions> = {}) => keywordTraining(overrides) as unknown as TrainOptions;
+const options = (overrides: Partial<TrainOptions> = {}) => keywordTraining(overrides);
 const folder = () => mkdtemp(join(tmpdir(), 'train-'));
 
 async function drain(
