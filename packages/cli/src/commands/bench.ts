@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { withInterrupts } from '../interrupts.ts';
 import { integerIn, jsonOption, seedOption } from '../options.ts';
 import { log, print, printJson } from '../output.ts';
-import { significant } from '../report/index.ts';
+import { significant } from '../report/wording.ts';
 import { runTask } from '../task-client.ts';
 
 /** `bench MODEL…`: latency of the engines, in turn. */

@@ -3,7 +3,7 @@ import { withInterrupts } from '../interrupts.ts';
 import { dataOption, jsonOption, seedOption, workersOption } from '../options.ts';
 import { log, print, printJson } from '../output.ts';
 import { createProgress } from '../progress.ts';
-import { terminalTable } from '../report/index.ts';
+import { terminalTable } from '../report/terminal-table.ts';
 import { runTask } from '../task-client.ts';
 
 /** `compare A B…`: any model folders on the same data. */

@@ -1,4 +1,3 @@
-import { distillSchema } from '@slm-compress/compress';
 import { Command } from 'commander';
 import { runMakeTask } from '../make.ts';
 import { dataOption, jsonOption, seedOption, workersOption } from '../options.ts';
@@ -29,6 +28,7 @@ export function distillCommand(): Command {
       '\nExample:\n  $ slm-compress distill runs/spam-filter/teacher --out models/student --hidden-size 64\n',
     )
     .action(async (teacher: string, options) => {
+      const { distillSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, data } = options;
       await runMakeTask(
         {

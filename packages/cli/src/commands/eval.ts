@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { withInterrupts } from '../interrupts.ts';
 import { dataOption, jsonOption, seedOption } from '../options.ts';
 import { print, printJson } from '../output.ts';
-import { percent } from '../report/index.ts';
+import { percent } from '../report/wording.ts';
 import { runTask } from '../task-client.ts';
 
 /** `eval MODEL`: accuracy, macro F1 and confusion on a split. */

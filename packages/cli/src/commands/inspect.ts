@@ -1,8 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readStageManifest } from '@slm-compress/compress';
-import { printModel, readModel, summarizeModel } from '@slm-compress/onnx';
-import { readModelFolder } from '@slm-compress/runtime';
 import { Command } from 'commander';
 import { jsonOption, seedOption } from '../options.ts';
 import { formatBytes, print, printJson } from '../output.ts';
@@ -17,6 +14,9 @@ export function inspectCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ slm-compress inspect runs/spam-filter/int8 --nodes\n')
     .action(async (path: string, options) => {
+      const { printModel, readModel, summarizeModel } = await import('@slm-compress/onnx');
+      const { readModelFolder } = await import('@slm-compress/runtime');
+      const { readStageManifest } = await import('@slm-compress/compress');
       const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
       const file = isFolder ? (await readModelFolder(path)).modelPath : path;
       const model = await readModel(file);

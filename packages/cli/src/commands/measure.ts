@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import { openClassifier } from '@slm-compress/runtime';
 import { Command } from 'commander';
 import { jsonOption } from '../options.ts';
 import { print, printJson } from '../output.ts';
@@ -15,6 +14,7 @@ export function measureCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ slm-compress measure runs/spam-filter/int8 --json\n')
     .action(async (folder: string, options) => {
+      const { openClassifier } = await import('@slm-compress/runtime');
       const start = performance.now();
       await using classifier = await openClassifier(folder, { workers: 1 });
       const loadMs = performance.now() - start;

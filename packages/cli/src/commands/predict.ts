@@ -1,7 +1,6 @@
 import { createInterface } from 'node:readline';
-import { type Classification, type Classifier, openClassifier } from '@slm-compress/runtime';
+import type { Classification, Classifier } from '@slm-compress/runtime';
 import { Command, Option } from 'commander';
-import { defaultModel } from '../default-model.ts';
 import { integerIn, jsonOption, seedOption } from '../options.ts';
 import { print, printJson } from '../output.ts';
 
@@ -19,6 +18,8 @@ export function predictCommand(): Command {
       '\nExamples:\n  $ slm-compress predict "Congratulations, you won a prize"\n  $ slm-compress predict - < mails.txt\n',
     )
     .action(async (text: string, options) => {
+      const { openClassifier } = await import('@slm-compress/runtime');
+      const { defaultModel } = await import('../default-model.ts');
       const folder: string = options.model ?? (await defaultModel());
       await using classifier = await openClassifier(folder, { workers: options.workers });
       const show = options.json ? (answer: Classification) => printJson(answer) : showLine;

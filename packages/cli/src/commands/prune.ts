@@ -1,4 +1,3 @@
-import { pruneSchema } from '@slm-compress/compress';
 import { Command, Option } from 'commander';
 import { UsageError } from '../exit-codes.ts';
 import { runMakeTask } from '../make.ts';
@@ -46,6 +45,7 @@ export function pruneCommand(): Command {
         '  $ slm-compress prune runs/spam-filter/distilled --out models/sparse --sparsity 0.8 --no-recovery\n',
     )
     .action(async (from: string, options) => {
+      const { pruneSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, data, teacher, heads, intermediate, sparsity, scope, samples } = options;
       if (options.recovery === false && teacher !== undefined) {
         throw new UsageError('--teacher: expected recovery training, got --no-recovery as well');

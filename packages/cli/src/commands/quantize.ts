@@ -1,4 +1,3 @@
-import { quantizeSchema } from '@slm-compress/compress';
 import { Command, Option } from 'commander';
 import { runMakeTask } from '../make.ts';
 import { dataOption, integerIn, jsonOption, numberIn, seedOption, workersOption } from '../options.ts';
@@ -28,6 +27,7 @@ export function quantizeCommand(): Command {
       '\nExample:\n  $ slm-compress quantize runs/spam-filter/pruned --out models/int8 --method percentile\n',
     )
     .action(async (from: string, options) => {
+      const { quantizeSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, data, method, percentile, samples } = options;
       await runMakeTask(
         {

@@ -1,17 +1,15 @@
-import { inspectRun, type StageState } from '@slm-compress/compress';
+import type { StageState } from '@slm-compress/compress';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { exitCodes } from '../exit-codes.ts';
-import { createHost } from '../host.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { jsonOption, seedOption, workersOption } from '../options.ts';
 import { formatSeconds, log, print, printJson } from '../output.ts';
 import type { SetExitCode } from '../program.ts';
 import { createProgress } from '../progress.ts';
-import { terminalTable } from '../report/index.ts';
+import { terminalTable } from '../report/terminal-table.ts';
 import { runTask } from '../task-client.ts';
-import { readRun } from '../tasks/run.ts';
 
 /** `run RECIPE`: every stage of a recipe, then the report. */
 export function runCommand(setExitCode: SetExitCode): Command {
@@ -33,9 +31,12 @@ export function runCommand(setExitCode: SetExitCode): Command {
         ...(options.out === undefined ? {} : { out: options.out as string }),
         ...(options.seed === undefined ? {} : { seed: options.seed as number }),
       };
-      const { recipe, out, baseDir } = await readRun(named);
       const json = options.json === true;
       if (options.dryRun) {
+        const { inspectRun } = await import('@slm-compress/compress');
+        const { createHost } = await import('../host.ts');
+        const { readRun } = await import('../read-run.ts');
+        const { recipe, out, baseDir } = await readRun(named);
         const stages = await inspectRun(recipe, { out, baseDir, host: createHost(workers), force });
         if (json) printJson({ run: recipe.name, folder: out, stages });
         else print(planTable(stages));

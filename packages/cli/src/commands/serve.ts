@@ -1,7 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { serve } from '@slm-compress/runtime';
 import { Command, Option } from 'commander';
-import { defaultModel } from '../default-model.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { integerIn, jsonOption, seedOption } from '../options.ts';
 import { log, print, printJson } from '../output.ts';
@@ -31,6 +29,8 @@ export function serveCommand(): Command {
         `  $ curl -s localhost:8080/v1/classify -H 'content-type: application/json' -d '{"text":"Win a prize"}'\n`,
     )
     .action(async (model: string | undefined, options) => {
+      const { serve } = await import('@slm-compress/runtime');
+      const { defaultModel } = await import('../default-model.ts');
       const folder = model ?? (await defaultModel());
       const { host, port, workers, maxQueue } = options;
       const server = await serve({ folder, host, port, workers, ...(maxQueue === undefined ? {} : { maxQueue }) });

@@ -1,4 +1,3 @@
-import { trainSchema } from '@slm-compress/compress';
 import { Command, Option } from 'commander';
 import { runMakeTask } from '../make.ts';
 import { integerIn, jsonOption, seedOption, workersOption } from '../options.ts';
@@ -30,6 +29,7 @@ export function trainCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ slm-compress train mails.csv --out models/mine --layers 2 --epochs 5\n')
     .action(async (data: string, options) => {
+      const { trainSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, tokenizer, vocabSize, maxLength } = options;
       await runMakeTask(
         {

@@ -1,27 +1,26 @@
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { type Recipe, readRecipe, runRecipe, type StageEvent } from '@slm-compress/compress';
+import { runRecipe, type StageEvent } from '@slm-compress/compress';
 import { createHost } from '../host.ts';
 import { checkGates } from '../measure/gates.ts';
 import { runReport } from '../measure/run-report.ts';
+import { readRun } from '../read-run.ts';
 import type { RunOutcome, Task } from './task.ts';
 
 type RunTask = Extract<Task, { kind: 'run' }>;
-
-/** The recipe of a task, with the seed of the command line, and the folder of its run. */
-export async function readRun(
-  task: Pick<RunTask, 'recipe' | 'out' | 'seed'>,
-): Promise<{ recipe: Recipe; out: string; baseDir: string }> {
-  const read = await readRecipe(task.recipe);
-  const recipe = task.seed === undefined ? read : { ...read, seed: task.seed };
-  return { recipe, out: task.out ?? join('runs', recipe.name), baseDir: dirname(resolve(task.recipe)) };
-}
 
 /** Runs a recipe, then measures what it made and checks the gates. */
 export async function* run(task: RunTask, signal: AbortSignal): AsyncGenerator<StageEvent, RunOutcome> {
   const { recipe, out, baseDir } = await readRun(task);
   const force = task.force.filter((name) => name !== 'report');
-  const result = yield* runRecipe(recipe, { out, baseDir, host: createHost(task.workers), force, signal });
+  const result = yield* runRecipe(recipe, {
+    out,
+    baseDir,
+    host: createHost(task.workers),
+    force,
+    signal,
+    laterStages: 1,
+  });
   const count = result.stages.length + 1;
   const start = performance.now();
   yield { kind: 'stage-start', stage: 'report', stageKind: 'report', index: count - 1, count };

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly host: Host;
   /** Names of stages to run again although nothing changed. */
   readonly force?: readonly string[];
+  /** Stages that the caller adds after those of the recipe; counted in the events. 0 by default. */
+  readonly laterStages?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -78,7 +80,13 @@ export async function* runRecipe(recipe: Recipe, options: RunOptions): AsyncGene
   for (const [index, stage] of stages.entries()) {
     signal?.throwIfAborted();
     const { name, kind, key } = stage;
-    yield { kind: 'stage-start', stage: name, stageKind: kind, index, count: stages.length };
+    yield {
+      kind: 'stage-start',
+      stage: name,
+      stageKind: kind,
+      index,
+      count: stages.length + (options.laterStages ?? 0),
+    };
     const start = performance.now();
     let manifest = stage.status === 'cached' ? await findSealed(join(out, name), key) : undefined;
     const status = manifest === undefined ? 'done' : 'cached';
