@@ -38,25 +38,25 @@ stages:
   - name: teacher
     train:
       architecture: { layers: 2, hiddenSize: 32, heads: 4, intermediateSize: 64 }
-      epochs: 4
+      epochs: 8
       learningRate: 3.0e-3
-      tokenBudget: 512
-      checkpointEverySteps: 3
+      tokenBudget: 192
+      checkpointEverySteps: 20
   - name: student
     distill:
       teacher: teacher
       architecture: { layers: 1, hiddenSize: 16, heads: 2, intermediateSize: 32 }
-      epochs: 3
+      epochs: 10
       learningRate: 5.0e-3
-      tokenBudget: 512
-      checkpointEverySteps: 3
+      tokenBudget: 192
+      checkpointEverySteps: 20
   - name: pruned
     prune:
       from: student
       heads: 0.5
       intermediate: 0.5
       samples: 64
-      recovery: { teacher: teacher, epochs: 2, learningRate: 2.0e-3, tokenBudget: 512, checkpointEverySteps: 3 }
+      recovery: { teacher: teacher, epochs: 5, learningRate: 3.0e-3, tokenBudget: 192, checkpointEverySteps: 20 }
   - name: int8
     quantize: { from: pruned, calibration: { samples: 64 } }
 `;

@@ -63,7 +63,7 @@ describe('failures: exit code 1, a code and a message, no stack', () => {
   });
 
   test('an unknown key', async () => {
-    await writeFile(join(folder, 'slip.yaml'), tinyRecipe.replace('epochs: 4', 'epoch: 4'));
+    await writeFile(join(folder, 'slip.yaml'), tinyRecipe.replace('epochs: 8', 'epoch: 8'));
     expect(await failure(['run', 'slip.yaml'])).toBe(
       'error RECIPE_UNKNOWN_KEY: slip.yaml:11:7: unknown key "epoch" (did you mean "epochs"?)\n',
     );
