@@ -54,7 +54,17 @@ const { state, reserved: masks } = openOptimizerState(step, model.graph.initiali
   adamw: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
   reserve: (plan) => reserveMasks(plan, maskBytes(step, tokenBudget, SHARDS)),
 });
-const prepare = createFeeds({ step, data, shards: SHARDS, padId: 0, seed: 1, arena: state.arena, masks });
+const prepare = createFeeds({
+  step,
+  data,
+  shards: SHARDS,
+  padId: 0,
+  tokenDropout: 0,
+  maskId: -1,
+  seed: 1,
+  arena: state.arena,
+  masks,
+});
 const parts = { feeds: [], session: [], accumulate: [], norm: [], adamw: [] };
 const timed = async (name, body) => {
   const begun = performance.now();

@@ -25,6 +25,9 @@ export function addTrainingOptions(command: Command, defaults: { epochs: number;
     .addOption(new Option('--weight-decay <x>', 'decoupled weight decay').argParser(numberIn(0, 1)).default(0.01))
     .addOption(new Option('--dropout <p>', 'dropout in training').argParser(numberIn(0, 0.99)).default(0.1))
     .addOption(
+      new Option('--token-dropout <p>', 'share of the training tokens masked').argParser(numberIn(0, 0.99)).default(0),
+    )
+    .addOption(
       new Option('--token-budget <n>', 'padded tokens of one batch').argParser(integerIn(64, 1_000_000)).default(4096),
     );
 }
@@ -48,7 +51,16 @@ export function addDistillationOptions(command: Command): Command {
 
 /** Values of {@link addTrainingOptions} as the recipe names them. */
 export function trainingValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return pick(options, ['epochs', 'learningRate', 'schedule', 'warmup', 'weightDecay', 'dropout', 'tokenBudget']);
+  return pick(options, [
+    'epochs',
+    'learningRate',
+    'schedule',
+    'warmup',
+    'weightDecay',
+    'dropout',
+    'tokenDropout',
+    'tokenBudget',
+  ]);
 }
 
 /** Values of {@link addArchitectureOptions} as the recipe names them. */

@@ -17,6 +17,8 @@ export interface Tokenizer {
   /** Highest id + 1. */
   readonly vocabSize: number;
   readonly padId: number;
+  /** Id of the mask token, when the vocabulary has one. */
+  readonly maskId?: number;
   /** sha256 (hex) of `tokenizer.json`. */
   readonly digest: string;
   /** `model_max_length` of `tokenizer_config.json`, when it states one. */
@@ -65,6 +67,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
       `${file}: expected a vocabulary with the padding token ${JSON.stringify(padToken)}`,
     );
   }
+  const maskId = inner.token_to_id(typeof config.mask_token === 'string' ? config.mask_token : '[MASK]');
   const edges = prefix.length + suffix.length;
   const encode: StartEncoder = wordPieceEncoder(description) ?? ((text, limit) => encodeStart(inner, text, limit));
   const modelMaxLength = config.model_max_length;
@@ -73,6 +76,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   return {
     vocabSize,
     padId,
+    ...(maskId === undefined ? {} : { maskId }),
     digest: createHash('sha256').update(bytes).digest('hex'),
     ...(own === undefined ? {} : { maxLength: own }),
     encode(text, { maxLength }) {

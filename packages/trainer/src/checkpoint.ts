@@ -39,10 +39,22 @@ export function checkpointPath(folder: string): string {
 export function trainingDigest(options: ResolvedOptions, step: TrainingStep): string {
   const hash = createHash('sha256');
   const { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, weightDecay } = options;
-  const { clipNorm, beta1, beta2, epsilon, seed, dropout, padId, patience } = options;
+  const { clipNorm, beta1, beta2, epsilon, seed, dropout, tokenDropout, maskId, padId, patience } = options;
   const plain = { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, weightDecay };
   hash.update(
-    JSON.stringify({ ...plain, clipNorm: String(clipNorm), beta1, beta2, epsilon, seed, dropout, padId, patience }),
+    JSON.stringify({
+      ...plain,
+      clipNorm: String(clipNorm),
+      beta1,
+      beta2,
+      epsilon,
+      seed,
+      dropout,
+      tokenDropout,
+      maskId,
+      padId,
+      patience,
+    }),
   );
   hash.update(JSON.stringify(step.parameters));
   hash.update(JSON.stringify(step.model.graph.nodes.map((node) => [node.opType, node.inputs, node.outputs])));

@@ -1,4 +1,4 @@
-import type { Tensor, Tensors } from '@slm-compress/onnx';
+import type { Rng, Tensor, Tensors } from '@slm-compress/onnx';
 import { createRng, float32, int64, scalar } from '@slm-compress/onnx';
 import { padBatch } from '@slm-compress/text';
 import type { Arena, ArenaPlan, Region } from './arena.ts';
@@ -39,6 +39,9 @@ export interface FeedOptions {
   readonly data: TrainingData;
   readonly shards: number;
   readonly padId: number;
+  /** Share of the inner tokens replaced by `maskId`. */
+  readonly tokenDropout: number;
+  readonly maskId: number;
   readonly seed: number;
   readonly arena: Arena;
   readonly masks: readonly [Region, Region];
@@ -46,11 +49,13 @@ export interface FeedOptions {
 
 /**
  * Makes the feeds of batches. Every shard is padded to its own longest example. Dropout masks depend on seed, step,
- * shard, site and element alone, so that a resumed training draws those of an uninterrupted one.
+ * shard, site and element alone, and dropped tokens on seed, step and shard, so that a resumed training draws those of
+ * an uninterrupted one.
  */
 export function createFeeds(options: FeedOptions): (batch: readonly number[], stepIndex: number) => PreparedBatch {
-  const { step, data, shards, padId, seed, arena, masks } = options;
+  const { step, data, shards, padId, tokenDropout, maskId, seed, arena, masks } = options;
   const dropoutRng = createRng(seed).fork('dropout');
+  const tokenRng = createRng(seed).fork('token-dropout');
   const threshold = keepThreshold(step.dropout);
   return (batch, stepIndex) => {
     const region = masks[stepIndex % 2]!;
@@ -65,10 +70,11 @@ export function createFeeds(options: FeedOptions): (batch: readonly number[], st
       return { type: 'uint8', dims, data: view as unknown as Uint8Array };
     };
     const feeds = cutShards(batch, shards).map((shard, shardIndex) => {
-      const padded = padBatch(
-        shard.map((index) => data.ids[index]!),
-        { padId },
-      );
+      const ids = shard.map((index) => data.ids[index]!);
+      const rng = tokenRng.fork(stepIndex).fork(shardIndex);
+      const padded = padBatch(tokenDropout > 0 ? ids.map((row) => dropTokens(row, tokenDropout, maskId, rng)) : ids, {
+        padId,
+      });
       tokens += padded.tokens;
       const [count, length] = padded.inputIds.dims as [number, number];
       const labels = shard.map((index) => data.labels[index]!);
@@ -89,6 +95,11 @@ export function createFeeds(options: FeedOptions): (batch: readonly number[], st
     });
     return { shards: feeds, tokens };
   };
+}
+
+/** A copy of `ids` with a share of the tokens between the first and the last replaced by `maskId`. */
+function dropTokens(ids: Int32Array, share: number, maskId: number, rng: Rng): Int32Array {
+  return ids.map((id, at) => (at > 0 && at < ids.length - 1 && rng.uniform() < share ? maskId : id));
 }
 
 function teacherRows(logits: Float32Array, shard: readonly number[], classes: number): Tensor {

@@ -49,8 +49,15 @@ export interface TrainOptions {
   readonly epsilon?: number;
   /** Seeds the order of examples and the dropout masks. */
   readonly seed: number;
-  /** 0.1 by default. */
+  /** Share of hidden activations dropped at each site; 0.1 by default. */
   readonly dropout?: number;
+  /**
+   * Share of the training tokens replaced by `maskId`, drawn anew at every step; 0 by default. The first and the last
+   * token of an example stay, as `[CLS]` and `[SEP]` stand there. Keeps small data sets from being learned by heart.
+   */
+  readonly tokenDropout?: number;
+  /** Token id that stands for a dropped token (`[MASK]`); needed when `tokenDropout` is above 0. */
+  readonly maskId?: number;
   /** Token id of padding; 0 by default. */
   readonly padId?: number;
   /** Stops after this many epochs without a better one; never by default. */
@@ -123,6 +130,8 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
     beta2: 0.999,
     epsilon: 1e-8,
     dropout: 0.1,
+    tokenDropout: 0,
+    maskId: -1,
     padId: 0,
     patience: Number.MAX_SAFE_INTEGER,
     checkpointEverySteps: Number.MAX_SAFE_INTEGER,
@@ -141,6 +150,8 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   check('clipNorm', 'above 0', (value) => value > 0);
   check('weightDecay', 'at least 0', (value) => value >= 0 && Number.isFinite(value));
   check('seed', 'an integer', Number.isSafeInteger);
+  check('tokenDropout', 'in [0, 1)', (value) => value >= 0 && value < 1);
+  if (resolved.tokenDropout > 0) check('maskId', 'a token id when tokenDropout is above 0', (value) => value >= 0);
   for (const field of ['beta1', 'beta2'] as const) check(field, 'in [0, 1)', (value) => value >= 0 && value < 1);
   if (resolved.schedule !== 'linear' && resolved.schedule !== 'cosine') {
     throw new SlmError('TRAIN_OPTIONS', `train: schedule must be 'linear' or 'cosine', got ${resolved.schedule}`);

@@ -118,6 +118,8 @@ test.each([
   [{ epochs: 0 }, 'TRAIN_OPTIONS', 'epochs must be a positive integer, got 0'],
   [{ learningRate: -1 }, 'TRAIN_OPTIONS', 'learningRate must be above 0'],
   [{ dropout: 1 }, 'TRAIN_OPTIONS', 'dropout must be in [0, 1)'],
+  [{ tokenDropout: 1 }, 'TRAIN_OPTIONS', 'tokenDropout must be in [0, 1)'],
+  [{ tokenDropout: 0.1 }, 'TRAIN_OPTIONS', 'maskId must be a token id'],
   [{ workers: 0 }, 'TRAIN_OPTIONS', 'workers 0 needs open'],
   [{ loss: { kind: 'distillation', temperature: 0, hardWeight: 0 } }, 'TRAIN_OPTIONS', 'temperature must be above 0'],
   [{ loss: { kind: 'distillation', temperature: 1, hardWeight: 0 } }, 'TRAIN_DATA', 'teacher logits'],

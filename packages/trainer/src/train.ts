@@ -48,8 +48,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     adamw: settings,
     reserve: (arenaPlan) => reserveMasks(arenaPlan, maskBytes(step, tokenBudget, shards)),
   });
-  const { padId, seed } = settings;
-  const prepare = createFeeds({ step, data, shards, padId, seed, arena: state.arena, masks });
+  const { padId, tokenDropout, maskId, seed } = settings;
+  const prepare = createFeeds({ step, data, shards, padId, tokenDropout, maskId, seed, arena: state.arena, masks });
 
   let done = 0;
   let lossSum = 0;

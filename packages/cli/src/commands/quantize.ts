@@ -15,7 +15,7 @@ export function quantizeCommand(): Command {
     .addOption(
       new Option('--percentile <p>', 'percent of the values inside the range')
         .argParser(numberIn(50.1, 100))
-        .default(99.99),
+        .default(99.999),
     )
     .addOption(new Option('--samples <n>', 'training texts to calibrate on').argParser(integerIn(1, 1e6)).default(256))
     .addOption(dataOption())

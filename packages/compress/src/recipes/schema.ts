@@ -59,6 +59,8 @@ const optimization = {
   /** Largest norm of the whole gradient. */
   clipNorm: z.number().gt(0).default(1),
   dropout: z.number().min(0).lt(1).default(0.1),
+  /** Share of the training tokens replaced by [MASK], drawn anew at every step. */
+  tokenDropout: z.number().min(0).lt(1).default(0),
   /** Padded tokens of one batch. */
   tokenBudget: count.default(4096),
   checkpointEverySteps: count.default(50),
@@ -113,8 +115,8 @@ export const pruneSchema = z
 
 export const calibrationSchema = z.strictObject({
   method: z.enum(['minmax', 'percentile']).default('percentile'),
-  /** Share of the absolute values, in percent, that the range covers; for `percentile`. */
-  percentile: z.number().gt(50).max(100).default(99.99),
+  /** Percentile at which each tail of the values is cut; for `percentile`. */
+  percentile: z.number().gt(50).max(100).default(99.999),
   samples: count.default(256),
 });
 

@@ -41,6 +41,8 @@ export async function* trainModel(
     weightDecay: options.weightDecay,
     clipNorm: options.clipNorm,
     dropout: options.dropout,
+    tokenDropout: options.tokenDropout,
+    ...(prepared.tokenizer.maskId === undefined ? {} : { maskId: prepared.tokenizer.maskId }),
     seed,
     padId: prepared.tokenizer.padId,
     checkpointDir: work,
