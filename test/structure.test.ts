@@ -13,7 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   bench: ['@slm-compress/onnx'],
   'packages/runtime': ['@slm-compress/onnx', '@slm-compress/text'],
   'packages/trainer': ['@slm-compress/onnx', '@slm-compress/text'],
-  'packages/compress': ['@slm-compress/bench', '@slm-compress/onnx', '@slm-compress/text', '@slm-compress/trainer'],
+  'packages/compress': ['@slm-compress/onnx', '@slm-compress/text', '@slm-compress/trainer'],
   'packages/cli': [
     '@slm-compress/bench',
     '@slm-compress/compress',
@@ -38,7 +38,7 @@ const dependencies: Readonly<Record<string, readonly string[]>> = {
     'write-file-atomic',
     'xxhash-wasm',
   ],
-  bench: ['simple-statistics', 'tinybench'],
+  bench: ['simple-statistics'],
   'packages/runtime': ['fastify', 'onnxruntime-node', 'pino', 'piscina', 'prom-client', 'zod'],
   'packages/trainer': ['write-file-atomic'],
   'packages/compress': ['write-file-atomic', 'yaml', 'zod'],
@@ -52,7 +52,6 @@ const dependencies: Readonly<Record<string, readonly string[]>> = {
     'vega',
     'vega-lite',
     'write-file-atomic',
-    'yaml',
     'zod',
   ],
 };
@@ -94,7 +93,7 @@ function sources(folder: string): string[] {
 
 /** Names of the packages a source file imports, statically or dynamically; built-in modules and relative paths aside. */
 function importedPackages(source: string): string[] {
-  const specifiers = [...source.matchAll(/(?:^|[\s;}])(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!);
+  const specifiers = [...source.matchAll(/(?:^|[\s;}])(?:from|import)\s*\(?\s*'([@\w][^'\s]*)'/g)].map((match) => match[1]!);
   return specifiers
     .filter((name) => !name.startsWith('.') && !name.startsWith('node:') && !builtinModules.includes(name))
     .map((name) =>
