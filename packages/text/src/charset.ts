@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { analyse } from 'chardet';
 import iconv from 'iconv-lite';
 
@@ -61,11 +62,6 @@ function normalizeLabel(declared: string | undefined): string | undefined {
 /** Charsets whose text is made of ASCII bytes. */
 function isStateful(label: string): boolean {
   return /^(iso2022|utf7|utf16|utf32|ucs2|ucs4|hz)/.test(label);
-}
-
-function isAscii(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i]! >= 0x80) return false;
-  return true;
 }
 
 function strictUtf8(bytes: Uint8Array): string | undefined {

