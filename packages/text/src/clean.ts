@@ -49,11 +49,12 @@ export function cleanText(
   return { text, steps, changed };
 }
 
+/** The patterns skip what is right already, a single space or line feed, as most white space is. */
 function normalizeSpace(text: string): string {
   return text
     .replace(/\r\n?|[\u0085\u2028\u2029\f\v]/g, '\n')
-    .replace(/[\t\p{Zs}]+/gu, ' ')
-    .replace(/ ?\n ?/g, '\n')
+    .replace(/ [\t\p{Zs}]+|(?! )[\t\p{Zs}]+/gu, ' ')
+    .replace(/ \n ?|\n /g, '\n')
     .replace(/\n{3,}/g, '\n\n')
     .trim();
 }

@@ -88,84 +88,88 @@ export async function shingleSets(
 ): Promise<{ readonly sets: readonly Int32Array[]; readonly hashes: Uint32Array }> {
   const { h32 } = await xxhash();
   const wordIds = new Map<string, number>();
-  const wordHashes: number[] = [];
-  const idOfPair = createPairIds();
-  const idOfShingle = createPairIds();
-  const hashes: number[] = [];
-  const idOf = (word: string | undefined): number => {
-    if (word === undefined) return 0;
+  const wordHashes: number[] = [0];
+  const idOf = (word: string): number => {
     let id = wordIds.get(word);
     if (id === undefined) {
-      id = wordIds.size + 1;
+      id = wordHashes.length;
       wordIds.set(word, id);
-      wordHashes[id] = h32(word, 0);
+      wordHashes.push(h32(word, 0));
     }
     return id;
   };
+  const table = createShingleTable(texts.reduce((sum, text) => sum + text.length, 0) / 8);
   const sets = texts.map((text) => {
-    const words = (text.toLowerCase().match(wordPattern) ?? (text === '' ? [] : [text])).map(idOf);
-    const count = words.length === 0 ? 0 : Math.max(1, words.length - shingleWords + 1);
-    const shingles = new Int32Array(count);
-    for (let i = 0; i < count; i++) {
-      const a = words[i]!;
-      const b = i + 1 < words.length ? words[i + 1]! : 0;
-      const c = i + 2 < words.length ? words[i + 2]! : 0;
-      const shingle = idOfShingle(idOfPair(a, b), c);
-      if (shingle === hashes.length) {
-        let hash = wordHashes[a]!;
-        hash = Math.imul(hash ^ (hash >>> 15), 0x21f0aaad) ^ (wordHashes[b] ?? 0);
-        hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97) ^ (wordHashes[c] ?? 0);
-        hashes.push((hash ^ (hash >>> 15)) >>> 0);
-      }
-      shingles[i] = shingle;
+    const words = text.toLowerCase().match(wordPattern) ?? (text === '' ? [] : [text]);
+    const shingles = new Int32Array(words.length === 0 ? 0 : Math.max(1, words.length - shingleWords + 1));
+    let a = 0;
+    let b = words.length > 0 ? idOf(words[0]!) : 0;
+    let c = words.length > 1 ? idOf(words[1]!) : 0;
+    for (let i = 0; i < shingles.length; i++) {
+      a = b;
+      b = c;
+      c = i + 2 < words.length ? idOf(words[i + 2]!) : 0;
+      let hash = wordHashes[a]!;
+      hash = Math.imul(hash ^ (hash >>> 15), 0x21f0aaad) ^ wordHashes[b]!;
+      hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97) ^ wordHashes[c]!;
+      shingles[i] = table.idOf((hash ^ (hash >>> 15)) >>> 0, a, b, c);
     }
     return distinct(shingles.sort());
   });
-  return { sets, hashes: Uint32Array.from(hashes) };
+  return { sets, hashes: table.hashes() };
 }
 
 const wordPattern = /[\p{L}\p{N}\p{M}]+/gu;
 
+/** Numbers shingles. */
+interface ShingleTable {
+  /** The number of the shingle of words `a`, `b`, `c`: 0, 1, 2 … in the order they are first asked for. */
+  idOf(hash: number, a: number, b: number, c: number): number;
+  hashes(): Uint32Array;
+}
+
 /**
- * Numbers pairs of non-negative integers 0, 1, 2 … in the order they are first asked for: a hash table with linear
- * probing in typed arrays, at most half full, as a Map with number keys beyond 31 bits allocates each of them.
+ * A hash table with linear probing in typed arrays, at most half full. (A Map would need strings or numbers beyond 31 bits
+ * as keys, each of them an allocation.)
  */
-function createPairIds(): (first: number, second: number) => number {
-  let mask = 2 ** 16 - 1;
-  let slots = new Int32Array(mask + 1).fill(-1);
-  let pairs = new Int32Array(mask + 1);
+function createShingleTable(expected: number): ShingleTable {
+  let capacity = 1024;
+  while (capacity < expected) capacity *= 2;
+  let slots = new Int32Array(2 * capacity).fill(-1);
+  let words = new Int32Array(3 * capacity);
+  let hashes = new Uint32Array(capacity);
   let count = 0;
-  const slotOf = (first: number, second: number): number => {
-    let hash = Math.imul(first ^ (first >>> 15), 0x21f0aaad) ^ second;
-    hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97);
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (
-      let id = slots[slot]!;
-      id >= 0 && !(pairs[2 * id] === first && pairs[2 * id + 1] === second);
-      id = slots[slot]!
-    ) {
-      slot = (slot + 1) & mask;
-    }
-    return slot;
-  };
   const grow = (): void => {
-    mask = 2 * mask + 1;
-    slots = new Int32Array(mask + 1).fill(-1);
-    const larger = new Int32Array(mask + 1);
-    larger.set(pairs);
-    pairs = larger;
-    for (let id = 0; id < count; id++) slots[slotOf(pairs[2 * id]!, pairs[2 * id + 1]!)] = id;
+    capacity *= 2;
+    const [oldWords, oldHashes] = [words, hashes];
+    slots = new Int32Array(2 * capacity).fill(-1);
+    words = new Int32Array(3 * capacity);
+    words.set(oldWords);
+    hashes = new Uint32Array(capacity);
+    hashes.set(oldHashes);
+    for (let id = 0; id < count; id++) {
+      let slot = hashes[id]! & (slots.length - 1);
+      while (slots[slot]! >= 0) slot = (slot + 1) & (slots.length - 1);
+      slots[slot] = id;
+    }
   };
-  return (first, second) => {
-    const slot = slotOf(first, second);
-    const known = slots[slot]!;
-    if (known >= 0) return known;
-    slots[slot] = count;
-    pairs[2 * count] = first;
-    pairs[2 * count + 1] = second;
-    count++;
-    if (2 * count > mask) grow();
-    return count - 1;
+  return {
+    idOf(hash, a, b, c) {
+      const mask = slots.length - 1;
+      let slot = hash & mask;
+      for (let id = slots[slot]!; id >= 0; id = slots[slot]!) {
+        if (words[3 * id] === a && words[3 * id + 1] === b && words[3 * id + 2] === c) return id;
+        slot = (slot + 1) & mask;
+      }
+      slots[slot] = count;
+      words[3 * count] = a;
+      words[3 * count + 1] = b;
+      words[3 * count + 2] = c;
+      hashes[count] = hash;
+      if (++count === capacity) grow();
+      return count - 1;
+    },
+    hashes: () => hashes.slice(0, count),
   };
 }
 

@@ -130,7 +130,8 @@ async function rawText(row: RawRow, tally: Tally): Promise<string | undefined> {
 function dropExact(examples: readonly Example[], tally: Tally): readonly Example[] {
   const groups = new Map<string, Example[]>();
   for (const example of examples) {
-    const key = example.text.toLowerCase().replace(/\s+/g, ' ');
+    // Cleaned text has no white space but single spaces and line feeds.
+    const key = example.text.toLowerCase().replace(/\n+/g, ' ');
     const group = groups.get(key);
     if (group) group.push(example);
     else groups.set(key, [example]);
