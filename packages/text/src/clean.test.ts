@@ -45,3 +45,15 @@ describe('cleanText', () => {
     }
   });
 });
+
+it('white space comes out as if every run were replaced one kind after the other', () => {
+  const rng = createRng(21);
+  const pieces = [' ', ' ', '\t', '\u00a0', '\u3000', '\n', '\n', '\r\n', '\r', '\u2028', 'a', 'b'];
+  for (let round = 0; round < 2000; round++) {
+    let raw = '';
+    for (let i = rng.integer(14); i >= 0; i--) raw += pieces[rng.integer(pieces.length)];
+    const lines = raw.split(/\r\n|[\r\n\u2028]/).map((line) => line.replace(/[\t\u00a0\u3000 ]+/g, ' ').trim());
+    const expected = lines.join('\n').replace(/\n\n+/g, '\n\n').trim();
+    expect(cleanText(raw).text, JSON.stringify(raw)).toBe(expected);
+  }
+});

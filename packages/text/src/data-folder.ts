@@ -1,5 +1,5 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { DataAccount, DataSplits, Example } from './dataset.ts';
 import { digestSplits } from './prepare.ts';
@@ -9,34 +9,30 @@ const format = 1;
 
 /**
  * Writes `dataset.json` (format, name, labels, counts, digest, account) and `train|validation|test.jsonl` into
- * `folder`. The files are written to a folder beside it that then takes its place, so `folder` is never half-written;
- * an earlier `folder` is replaced whole. Same splits, same bytes.
+ * `folder`, made when missing. All are written to temporary files in `folder` first, so that a full disk leaves what was
+ * there; then they are renamed, `dataset.json` with the digest last. When the process dies between two renames,
+ * {@link readDataFolder} refuses the mixture. Same splits, same bytes.
  */
 export async function writeDataFolder(folder: string, splits: DataSplits): Promise<void> {
-  const target = resolve(folder);
-  const suffix = `${process.pid}-${Date.now().toString(36)}`;
-  const fresh = `${target}.new-${suffix}`;
-  const old = `${target}.old-${suffix}`;
-  await mkdir(dirname(target), { recursive: true });
-  await mkdir(fresh);
+  const { name, labels, digest, account } = splits;
+  const counts = Object.fromEntries(partNames.map((part) => [part, splits[part].length]));
+  const header = { format, name, labels, counts, digest, account };
+  const contents = new Map<string, string>();
+  for (const part of partNames) {
+    const rows = splits[part].map(({ id, text, label }) => `${JSON.stringify({ id, text, label })}\n`);
+    contents.set(`${part}.jsonl`, rows.join(''));
+  }
+  contents.set('dataset.json', `${JSON.stringify(header, null, 2)}\n`);
+
+  await mkdir(folder, { recursive: true });
+  const temporary = (file: string) => join(folder, `.${file}.${process.pid}.new`);
   try {
-    for (const part of partNames) {
-      const rows = splits[part].map(({ id, text, label }) => `${JSON.stringify({ id, text, label })}\n`);
-      await writeFile(join(fresh, `${part}.jsonl`), rows.join(''));
-    }
-    const { name, labels, digest, account } = splits;
-    const counts = Object.fromEntries(partNames.map((part) => [part, splits[part].length]));
-    const header = { format, name, labels, counts, digest, account };
-    await writeFile(join(fresh, 'dataset.json'), `${JSON.stringify(header, null, 2)}\n`);
-    await rename(target, old).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-    await rename(fresh, target);
+    for (const [file, content] of contents) await writeFile(temporary(file), content);
+    for (const file of contents.keys()) await rename(temporary(file), join(folder, file));
   } catch (error) {
-    await rm(fresh, { recursive: true, force: true });
+    for (const file of contents.keys()) await rm(temporary(file), { force: true });
     throw error;
   }
-  await rm(old, { recursive: true, force: true });
 }
 
 /**
@@ -57,7 +53,7 @@ export async function readDataFolder(folder: string): Promise<DataSplits> {
   if (digest !== header.digest) {
     throw new SlmError(
       'DATA_CORRUPT',
-      `${folder}: expected rows with digest ${header.digest}, got ${digest} (prepare it again)`,
+      `${folder}: expected rows with digest ${header.digest}, got ${digest} (a changed file or an interrupted write: prepare it again)`,
     );
   }
   return { ...parts, digest, account: header.account };

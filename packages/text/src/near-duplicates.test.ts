@@ -65,3 +65,24 @@ it('shingles of different words have different ids and mostly different hashes',
   expect(sets.map((set) => [...set])).toEqual([[0, 1], [0], [2], [3]]);
   expect(new Set(hashes).size).toBe(4);
 });
+
+it('shingles are told apart in far more numbers than the length of the texts suggests', async () => {
+  const rng = createRng(3);
+  const texts = Array.from({ length: 4 }, () =>
+    Array.from({ length: 8000 }, () => rng.integer(36).toString(36)).join(' '),
+  );
+  const names = new Map<string, number>();
+  const expected = texts.map((text) => {
+    const words = text.split(' ');
+    const ids = words.slice(2).map((word, i) => {
+      const name = `${words[i]} ${words[i + 1]} ${word}`;
+      if (!names.has(name)) names.set(name, names.size);
+      return names.get(name)!;
+    });
+    return [...new Set(ids)].sort((a, b) => a - b);
+  });
+  const { sets, hashes } = await shingleSets(texts);
+  expect(sets.map((set) => [...set])).toEqual(expected);
+  expect(hashes.length).toBe(names.size);
+  expect(names.size).toBeGreaterThan(16_384);
+});

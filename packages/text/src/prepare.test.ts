@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRng } from '@slm-compress/onnx';
@@ -83,7 +83,8 @@ describe('prepareData', () => {
       expect(a!.equals(b!)).toBe(true);
     }
     expect(await readDataFolder(folders[0]!)).toEqual(first);
-    expect((await readdir(baseDir)).filter((name) => /\.(new|old)-/.test(name))).toEqual([]);
+    const files = ['dataset.json', 'test.jsonl', 'train.jsonl', 'validation.jsonl'];
+    expect((await readdir(folders[1]!)).sort()).toEqual(files);
   });
 
   it('lowercases and cuts on demand', async () => {
@@ -133,6 +134,32 @@ describe('prepareData', () => {
   it('stops when aborted', async () => {
     const settings = await options('abort.jsonl', [...distinct(9, 'a'), ...distinct(9, 'b')]);
     await expect(prepareData(settings, { signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop');
+  });
+});
+
+describe('writeDataFolder', () => {
+  it('is refused when it stopped between two files, and written again heals', async () => {
+    const settings = await options('torn.jsonl', [...distinct(9, 'a'), ...distinct(9, 'b')]);
+    const [earlier, later] = [await prepareData(settings), await prepareData({ ...settings, seed: 7 })];
+    const [torn, whole] = [join(baseDir, 'torn'), join(baseDir, 'whole')];
+    await writeDataFolder(torn, earlier);
+    await writeDataFolder(whole, later);
+    await copyFile(join(whole, 'train.jsonl'), join(torn, 'train.jsonl'));
+    await expect(readDataFolder(torn)).rejects.toMatchObject({
+      code: 'DATA_CORRUPT',
+      message: expect.stringMatching(/interrupted write: prepare it again/),
+    });
+    await writeDataFolder(torn, later);
+    expect(await readDataFolder(torn)).toEqual(later);
+  });
+
+  it('leaves no temporary file when it fails, and then no digest', async () => {
+    const folder = join(baseDir, 'blocked');
+    const data = await prepareData(await options('blocked.jsonl', [...distinct(9, 'a'), ...distinct(9, 'b')]));
+    await mkdir(join(folder, 'test.jsonl'), { recursive: true });
+    await expect(writeDataFolder(folder, data)).rejects.toThrow(/EISDIR|EEXIST|ENOTEMPTY|EPERM/);
+    expect((await readdir(folder)).sort()).toEqual(['test.jsonl', 'train.jsonl', 'validation.jsonl']);
+    await expect(readDataFolder(folder)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
 });
 
