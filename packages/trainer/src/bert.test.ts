@@ -1,6 +1,18 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Model, Tensor } from '@slm-compress/onnx';
-import { checkModel, createRng, float32, int64, openReference, scalar } from '@slm-compress/onnx';
+import {
+  checkModel,
+  createRng,
+  float32,
+  int64,
+  openReference,
+  readModel,
+  scalar,
+  summarizeModel,
+} from '@slm-compress/onnx';
 import { openEngine } from '@slm-compress/runtime';
 import { expect, test } from 'vitest';
 import { bertWeights, buildBertClassifier } from './bert.ts';
@@ -89,6 +101,21 @@ test('Hugging Face weights and config survive the round trip', () => {
     intermediatePerLayer: [3, 4],
   } as const;
   expect(fromHfConfig(JSON.parse(JSON.stringify(toHfConfig(pruned))))).toEqual(pruned);
+});
+
+test.each(['cls', 'mean'] as const)('%s: ONNX Runtime fuses what pays and nothing else', async (pooling) => {
+  const folder = await mkdtemp(join(tmpdir(), 'slm-bert-'));
+  try {
+    const optimizedModelPath = join(folder, 'optimized.onnx');
+    await using _ = await openEngine(buildBertClassifier({ ...tiny, pooling }, { rng: createRng(4) }), {
+      optimizedModelPath,
+    });
+    const { operators } = summarizeModel(await readModel(optimizedModelPath));
+    expect(operators).not.toHaveProperty('SkipLayerNormalization');
+    expect(operators).toMatchObject({ BiasGelu: 2, FusedMatMul: 2, LayerNormalization: 5 });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test.each(['cls', 'mean'] as const)('%s: padding changes nothing, pruned sizes run', async (pooling) => {
