@@ -64,7 +64,7 @@ function isStateful(label: string): boolean {
   return /^(iso2022|utf7|utf16|utf32|ucs2|ucs4|hz)/.test(label);
 }
 
-/** Bytes around the first one beyond ASCII: those before it say nothing about the charset, and chardet is slow. */
+/** Bytes around the first one beyond ASCII: those before it say little about the charset, and chardet is slow. */
 function sample(bytes: Uint8Array): Uint8Array {
   const first = bytes.findIndex((byte) => byte >= 0x80);
   const start = Math.max(0, first - sampleBytes / 8);

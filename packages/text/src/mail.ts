@@ -41,7 +41,7 @@ const maxBytes = 16 * 2 ** 20;
  * 5. A multipart whose boundary never appears is read as one text.
  *
  * At most 16 MiB are read. Throws SlmError `MAIL_UNREADABLE` when the structure exceeds the parser's limits
- * (256 levels, 2 MiB of headers).
+ * (256 levels, 2 MiB of the headers it reads).
  */
 export async function readMail(bytes: Uint8Array): Promise<MailText> {
   const counts: Counts = { htmlParts: 0, markup: 0, guessedCharsets: 0, attachments: 0, transferDecoded: 0 };

@@ -6,7 +6,11 @@ import { type MimePart, readMimeTree } from './mime-tree.ts';
 /** Type, encoding and bytes of every part, depth first. */
 function leaves(part: MimePart): readonly (readonly [string, string, string | null])[] {
   const content = part.content === null ? null : Buffer.from(part.content as Uint8Array).toString('latin1');
-  const own = [part.contentType.parsed.value, part.contentTransferEncoding.encoding, content] as const;
+  const own = [
+    `${part.headers.find((header) => header.key === 'subject')?.value} ${part.contentType.value}`,
+    part.contentTransferEncoding.encoding,
+    content,
+  ] as const;
   return [own, ...part.childNodes.flatMap(leaves)];
 }
 
@@ -26,6 +30,9 @@ const pieces = [
   'Content-Transfer-Encoding: Quoted-Printable',
   'Content-Transfer-Encoding: 8bit',
   ' continued',
+  'X-Other: x',
+  '\tcontinued',
+  ' subject: t',
   '--b',
   '--b--',
   '--c',
