@@ -93,7 +93,9 @@ function sources(folder: string): string[] {
 
 /** Names of the packages a source file imports, statically or dynamically; built-in modules and relative paths aside. */
 function importedPackages(source: string): string[] {
-  const specifiers = [...source.matchAll(/(?:^|[\s;}])(?:from|import)\s*\(?\s*'([@\w][^'\s]*)'/g)].map((match) => match[1]!);
+  const specifiers = [...source.matchAll(/(?:^|[\s;}])(?:from|import)\s*\(?\s*'([@\w][^'\s]*)'/g)].map(
+    (match) => match[1]!,
+  );
   return specifiers
     .filter((name) => !name.startsWith('.') && !name.startsWith('node:') && !builtinModules.includes(name))
     .map((name) =>

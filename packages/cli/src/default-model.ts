@@ -5,6 +5,15 @@ import { SlmError } from '@slm-compress/onnx';
 import { modelStages } from './tasks/report.ts';
 
 /**
+ * The model folder that a path means: a model folder itself, or the last model of a run folder. Any other path is
+ * returned as it is, for the error of whoever opens it.
+ */
+export async function modelFolderOf(path: string): Promise<string> {
+  if (await isThere(join(path, 'config.json'))) return path;
+  return (await lastModel(path)) ?? path;
+}
+
+/**
  * The model to use when none is named: the last stage of the latest run below `runs/` (of the folder the command is
  * called in), else the committed `models/spam-filter/int8`. Throws `MODEL_MISSING` when there is neither.
  */
@@ -16,17 +25,27 @@ export async function defaultModel(): Promise<string> {
   }
   runs.sort((a, b) => b.time - a.time);
   for (const { folder } of runs) {
-    const stages = await modelStages(folder).catch(() => []);
-    const last = stages.find(({ name }) => name === 'int8') ?? stages.at(-1);
-    if (last !== undefined) return join(folder, last.name);
+    const last = await lastModel(folder);
+    if (last !== undefined) return last;
   }
   const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
   for (const base of ['.', join(packageFolder, '..', '..')]) {
     const folder = join(base, 'models', 'spam-filter', 'int8');
-    if ((await stat(join(folder, 'config.json')).catch(() => undefined)) !== undefined) return folder;
+    if (await isThere(join(folder, 'config.json'))) return folder;
   }
   throw new SlmError(
     'MODEL_MISSING',
     'runs: expected a finished run, got none (name a model folder, or slm-compress run models/spam-filter/recipe.yaml)',
   );
+}
+
+/** The model that a run ends in, `int8` before others; undefined where there is no run. */
+export async function lastModel(run: string): Promise<string | undefined> {
+  const stages = await modelStages(run).catch(() => []);
+  const last = stages.find(({ name }) => name === 'int8') ?? stages.at(-1);
+  return last === undefined ? undefined : join(run, last.name);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -13,8 +13,9 @@ export function log(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** `1.2 MB`, `345 kB`, `12 B`. */
+/** `1.2 GB`, `1.2 MB`, `345 kB`, `12 B`. */
 export function formatBytes(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
   if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
   if (bytes >= 1e3) return `${(bytes / 1e3).toFixed(0)} kB`;
   return `${bytes} B`;

@@ -9,13 +9,15 @@ import { runTask } from '../task-client.ts';
 export function evalCommand(): Command {
   return new Command('eval')
     .description('Evaluate a model on a split of its data.')
-    .argument('<model>', 'model folder')
+    .argument('<model>', 'model or run folder')
     .addOption(new Option('--split <name>', 'which split').choices(['train', 'validation', 'test']).default('test'))
     .addOption(dataOption())
     .addOption(seedOption().default(42))
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ slm-compress eval runs/spam-filter/int8 --split test\n')
-    .action(async (folder: string, options) => {
+    .action(async (model: string, options) => {
+      const { modelFolderOf } = await import('../default-model.ts');
+      const folder = await modelFolderOf(model);
       const { split, data, seed } = options;
       const task = { kind: 'eval', folder, split, seed, ...(data === undefined ? {} : { data }) } as const;
       const outcome = await withInterrupts((signal) => runTask(task, { signal }));

@@ -8,16 +8,18 @@ import { formatBytes, print, printJson } from '../output.ts';
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('Show what a model consists of: inputs, outputs, operators, weights, lineage.')
-    .argument('<model>', '.onnx file or model folder')
+    .argument('<model>', '.onnx file, model folder or run folder')
     .option('--nodes', 'print the whole graph')
     .addOption(seedOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ slm-compress inspect runs/spam-filter/int8 --nodes\n')
-    .action(async (path: string, options) => {
+    .action(async (given: string, options) => {
       const { printModel, readModel, summarizeModel } = await import('@slm-compress/onnx');
       const { readModelFolder } = await import('@slm-compress/runtime');
       const { readStageManifest } = await import('@slm-compress/compress');
-      const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+      const { modelFolderOf } = await import('../default-model.ts');
+      const isFolder = (await stat(given).catch(() => undefined))?.isDirectory() === true;
+      const path = isFolder ? await modelFolderOf(given) : given;
       const file = isFolder ? (await readModelFolder(path)).modelPath : path;
       const model = await readModel(file);
       const summary = summarizeModel(model);

@@ -21,9 +21,10 @@ export function pruneCommand(): Command {
       new Option('--intermediate <share>', 'share of the feed-forward neurons to keep').argParser(numberIn(0.001, 1)),
     )
     .addOption(
-      new Option('--sparsity <share>', 'zero this share of the weights instead (saves no time)').argParser(
-        numberIn(0, 0.999),
-      ),
+      new Option(
+        '--sparsity <share>',
+        'zero this share of the weights instead, without recovery (saves no time)',
+      ).argParser(numberIn(0, 0.999)),
     )
     .addOption(
       new Option('--scope <name>', 'where --sparsity ranks weights').choices(['global', 'layer']).default('global'),
@@ -42,16 +43,17 @@ export function pruneCommand(): Command {
     .addHelpText(
       'after',
       '\nExamples:\n  $ slm-compress prune runs/spam-filter/distilled --out models/half --heads 0.5 --intermediate 0.5\n' +
-        '  $ slm-compress prune runs/spam-filter/distilled --out models/sparse --sparsity 0.8 --no-recovery\n',
+        '  $ slm-compress prune runs/spam-filter/distilled --out models/sparse --sparsity 0.8\n',
     )
     .action(async (from: string, options) => {
       const { pruneSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, data, teacher, heads, intermediate, sparsity, scope, samples } = options;
-      if (options.recovery === false && teacher !== undefined) {
-        throw new UsageError('--teacher: expected recovery training, got --no-recovery as well');
+      if (teacher !== undefined && (options.recovery === false || sparsity !== undefined)) {
+        const other = sparsity === undefined ? '--no-recovery' : '--sparsity';
+        throw new UsageError(`--teacher: expected recovery training, which ${other} leaves out`);
       }
       const recovery =
-        options.recovery === false
+        options.recovery === false || sparsity !== undefined
           ? {}
           : {
               recovery: {

@@ -11,17 +11,19 @@ export function reportCommand(): Command {
   return new Command('report')
     .description('Measure the models of a finished run and write report.json and report.html.')
     .argument('<run>', 'folder of a run, for example runs/spam-filter')
-    .addOption(seedOption().default(42))
+    .addOption(seedOption())
     .addOption(workersOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ slm-compress report runs/spam-filter\n')
     .action(async (run: string, options) => {
-      const { seed, workers } = options;
+      const { workers } = options;
+      const seed = options.seed === undefined ? {} : { seed: options.seed as number };
       const progress = createProgress({ json: false });
       const outcome = await withInterrupts((signal) =>
-        runTask({ kind: 'report', run, seed, workers }, { signal, onEvent: (event) => progress.show(event) }).finally(
-          () => progress.stop(),
-        ),
+        runTask(
+          { kind: 'report', run, ...seed, workers },
+          { signal, onEvent: (event) => progress.show(event) },
+        ).finally(() => progress.stop()),
       );
       if (options.json) printJson(outcome.report);
       else print(terminalTable(outcome.report));

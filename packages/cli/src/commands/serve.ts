@@ -8,7 +8,7 @@ import { log, print, printJson } from '../output.ts';
 export function serveCommand(): Command {
   return new Command('serve')
     .description('Serve a model over HTTP.')
-    .argument('[model]', 'model folder (default: the latest run, else the model that comes with the repository)')
+    .argument('[model]', 'model or run folder (default: the latest run, else the model that comes with the repository)')
     .addOption(new Option('--port <n>', 'port; 0 takes a free one').argParser(integerIn(0, 65_535)).default(8080))
     .addOption(new Option('--host <name>', 'address to listen on').default('127.0.0.1'))
     .addOption(
@@ -30,8 +30,8 @@ export function serveCommand(): Command {
     )
     .action(async (model: string | undefined, options) => {
       const { serve } = await import('@slm-compress/runtime');
-      const { defaultModel } = await import('../default-model.ts');
-      const folder = model ?? (await defaultModel());
+      const { defaultModel, modelFolderOf } = await import('../default-model.ts');
+      const folder = model === undefined ? await defaultModel() : await modelFolderOf(model);
       const { host, port, workers, maxQueue } = options;
       const server = await serve({ folder, host, port, workers, ...(maxQueue === undefined ? {} : { maxQueue }) });
       if (options.json) printJson({ kind: 'ready', url: server.url, folder, workers });

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readDurations, readStageManifest, type StageEvent, type StageManifest } from '@slm-compress/compress';
+import {
+  artefactDigest,
+  readDurations,
+  readStageManifest,
+  type StageEvent,
+  type StageManifest,
+} from '@slm-compress/compress';
 import { SlmError } from '@slm-compress/onnx';
 import { type NaiveBayesJson, naiveBayesFromJSON, readDataFolder } from '@slm-compress/text';
 import writeFileAtomic from 'write-file-atomic';
@@ -74,11 +80,15 @@ function parentOf(manifest: StageManifest | undefined): { parent?: string } {
   return parent === undefined ? {} : { parent: parent.name };
 }
 
-/** Digest of what the report is about: models, data and how they are measured. */
+/** Digest of what the report is about: models, data (part of the models' keys) and how they are measured. */
 function keyOf(options: RunReportOptions, entries: readonly ModelEntry[]): string {
-  const parts = entries.map(({ name, manifest }) => [name, manifest?.key ?? '', Object.values(manifest?.files ?? {})]);
+  const parts = entries.map(({ name, manifest }) => [
+    name,
+    manifest?.key ?? '',
+    manifest === undefined ? '' : artefactDigest(manifest),
+  ]);
   return createHash('sha256')
-    .update(JSON.stringify([2, options.reference, options.seed, parts]))
+    .update(JSON.stringify([3, options.reference, options.seed, parts]))
     .digest('hex');
 }
 

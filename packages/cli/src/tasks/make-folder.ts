@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
   digestOf,
@@ -13,7 +13,7 @@ import {
 import { SlmError } from '@slm-compress/onnx';
 import { createHost, toolVersions } from '../host.ts';
 import type { MakeTask } from '../make.ts';
-import { dataFolderOf, readEntry } from '../measure/model-entry.ts';
+import { dataFolderOf, type ModelEntry, readEntry } from '../measure/model-entry.ts';
 import { openData } from './data.ts';
 import type { MadeFolder } from './task.ts';
 
@@ -22,16 +22,33 @@ import type { MadeFolder } from './task.ts';
  * Throws `OUT_EXISTS` when `out` is something else than a model folder.
  */
 export async function* makeFolder(task: MakeTask, signal: AbortSignal): AsyncGenerator<StageEvent, MadeFolder> {
-  const { out, seed, workers } = task;
+  const { out } = task;
   await requireReplaceable(out);
   const name = basename(resolve(out));
   const work = resolve(`${out}.work`);
-  await mkdir(work, { recursive: true });
   yield { kind: 'stage-start', stage: name, stageKind: task.kind, index: 0, count: 1 };
   const start = Date.now();
   const source =
     task.kind === 'train' ? undefined : await readEntry(task.kind === 'distill' ? task.teacher : task.from);
   const data = source === undefined ? task.data! : await dataFolderOf(source, task.data);
+  try {
+    return yield* makeFrom(task, name, work, source, data, start, signal);
+  } catch (error) {
+    if (!(await hasFiles(work))) await rm(work, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function* makeFrom(
+  task: MakeTask,
+  name: string,
+  work: string,
+  source: ModelEntry | undefined,
+  data: string,
+  start: number,
+  signal: AbortSignal,
+): AsyncGenerator<StageEvent, MadeFolder> {
+  const { out, seed, workers } = task;
   const dataFolder = yield* openData(data, `${out}.data`, seed, signal);
   const tokenizerFolder = task.kind === 'train' ? yield* openTokenizer(task, dataFolder, work, signal) : source!.folder;
   const maxLength = task.kind === 'train' ? task.maxLength : source!.files.maxLength;
@@ -99,6 +116,12 @@ async function requireReplaceable(out: string): Promise<void> {
       `${out}: expected a new folder or a model folder to replace, got something else (name another --out)`,
     );
   }
+}
+
+/** Whether there is something to go on from, such as a checkpoint. */
+async function hasFiles(folder: string): Promise<boolean> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.some((entry) => entry.isFile());
 }
 
 function modelBytes(manifest: StageManifest): number {

@@ -3,20 +3,29 @@ import { basename, join, resolve } from 'node:path';
 import { readStageManifest, type StageEvent, type StageManifest } from '@slm-compress/compress';
 import { SlmError } from '@slm-compress/onnx';
 import { runReport } from '../measure/run-report.ts';
+import { readReport } from '../report/index.ts';
 import type { ReportOutcome, Task } from './task.ts';
 
-/** Measures a finished run again and writes its report. */
+/**
+ * Measures a finished run again and writes its report. Order, reference, seed, name and command are those of the report
+ * that is there, so that the recipe's next run finds its own report.
+ */
 export async function* report(
   task: Extract<Task, { kind: 'report' }>,
   signal: AbortSignal,
 ): AsyncGenerator<StageEvent, ReportOutcome> {
   const folder = task.run;
-  const stages = await modelStages(folder);
+  const earlier = await readReport(join(folder, 'report.json')).catch(() => undefined);
+  const rows = earlier?.rows.map(({ name }) => name) ?? [];
+  const stages = (await modelStages(folder)).sort((a, b) => rows.indexOf(a.name) - rows.indexOf(b.name));
+  const reference = earlier?.rows.find(({ speedup }) => speedup !== undefined)?.speedup?.against;
   const { report: made, status } = yield* runReport({
     folder,
-    name: basename(resolve(folder)),
-    seed: task.seed,
+    name: earlier?.name ?? basename(resolve(folder)),
+    seed: task.seed ?? (typeof earlier?.seed === 'number' ? earlier.seed : 42),
     stages: stages.map(({ name }) => name),
+    ...(reference === undefined ? {} : { reference }),
+    ...(earlier?.command === undefined ? {} : { command: earlier.command }),
     workers: task.workers,
     force: true,
     signal,
@@ -28,7 +37,7 @@ export async function* report(
  * The model stages of a run folder, parents before children and otherwise in the order of their kinds and names.
  * Throws `RUN_MISSING` when there is no such folder and `RUN_INCOMPLETE` when it holds no model.
  */
-export async function modelStages(folder: string): Promise<readonly StageManifest[]> {
+export async function modelStages(folder: string): Promise<StageManifest[]> {
   const names = await readdir(folder).catch((cause: unknown) => {
     throw new SlmError(
       'RUN_MISSING',

@@ -54,7 +54,7 @@ export type Task =
       readonly seed: number;
     }
   | { readonly kind: 'bench'; readonly folders: readonly string[]; readonly length: number; readonly rounds: number }
-  | { readonly kind: 'report'; readonly run: string; readonly seed: number; readonly workers: number }
+  | { readonly kind: 'report'; readonly run: string; readonly seed?: number; readonly workers: number }
   | {
       readonly kind: 'compare';
       readonly folders: readonly string[];

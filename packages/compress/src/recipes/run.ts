@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { SlmError } from '@slm-compress/onnx';
 import writeFileAtomic from 'write-file-atomic';
+import { earlierSeconds, keepSeconds } from './elapsed.ts';
 import type { StageEvent, StageState } from './events.ts';
 import type { Host } from './host.ts';
 import { findSealed, type StageManifest } from './lineage.ts';
@@ -31,6 +32,7 @@ export interface RunOptions {
 
 export interface RunResult {
   readonly folder: string;
+  /** `seconds` add up over the sessions of a stage that was interrupted. */
   readonly stages: readonly { readonly name: string; readonly status: 'done' | 'cached'; readonly seconds: number }[];
 }
 
@@ -88,12 +90,14 @@ export async function* runRecipe(recipe: Recipe, options: RunOptions): AsyncGene
       count: stages.length + (options.laterStages ?? 0),
     };
     const start = performance.now();
+    let before = 0;
     let manifest = stage.status === 'cached' ? await findSealed(join(out, name), key) : undefined;
     const status = manifest === undefined ? 'done' : 'cached';
     if (manifest === undefined) {
       const work = workFolder(out, stage);
       if (options.force?.includes(name) === true) await rm(work, { recursive: true, force: true });
       await mkdir(work, { recursive: true });
+      before = await earlierSeconds(work);
       if (kind === 'data' || kind === 'tokenizer' || kind === 'baseline') {
         manifest = yield* commonStage(recipe, stage, work, options);
       } else {
@@ -111,11 +115,12 @@ export async function* runRecipe(recipe: Recipe, options: RunOptions): AsyncGene
         };
         const model = recipe.stages.find((candidate) => candidate.name === name)!;
         const folders = Object.fromEntries(recipe.stages.map((other) => [other.name, join(out, other.name)]));
-        manifest = yield* makeModel(context, model, { key, out: join(out, name), folders });
+        const making = makeModel(context, model, { key, out: join(out, name), folders });
+        manifest = yield* keepSeconds(making, work, before);
       }
       await rm(work, { recursive: true, force: true });
     }
-    const seconds = (performance.now() - start) / 1000;
+    const seconds = before + (performance.now() - start) / 1000;
     if (status === 'done') await recordDuration(out, stage, seconds);
     done.push({ name, status, seconds });
     yield { kind: 'stage-end', stage: name, status, seconds, metrics: manifest.metrics };
