@@ -3,16 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Model, Tensor } from '@slm-compress/onnx';
-import {
-  checkModel,
-  createRng,
-  float32,
-  int64,
-  openReference,
-  readModel,
-  scalar,
-  summarizeModel,
-} from '@slm-compress/onnx';
+import { checkModel, createRng, float32, int64, openReference, readModel, scalar } from '@slm-compress/onnx';
 import { openEngine } from '@slm-compress/runtime';
 import { expect, test } from 'vitest';
 import { bertWeights, buildBertClassifier } from './bert.ts';
@@ -103,20 +94,30 @@ test('Hugging Face weights and config survive the round trip', () => {
   expect(fromHfConfig(JSON.parse(JSON.stringify(toHfConfig(pruned))))).toEqual(pruned);
 });
 
-test.each(['cls', 'mean'] as const)('%s: ONNX Runtime fuses what pays and nothing else', async (pooling) => {
-  const folder = await mkdtemp(join(tmpdir(), 'slm-bert-'));
-  try {
-    const optimizedModelPath = join(folder, 'optimized.onnx');
-    await using _ = await openEngine(buildBertClassifier({ ...tiny, pooling }, { rng: createRng(4) }), {
-      optimizedModelPath,
-    });
-    const { operators } = summarizeModel(await readModel(optimizedModelPath));
-    expect(operators).not.toHaveProperty('SkipLayerNormalization');
-    expect(operators).toMatchObject({ BiasGelu: 2, FusedMatMul: 2, LayerNormalization: 5 });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
+test.each(['cls', 'mean'] as const)(
+  '%s: ONNX Runtime fuses Gelu, scale and turned keys, and no sums of sequences with norms',
+  async (pooling) => {
+    const folder = await mkdtemp(join(tmpdir(), 'slm-bert-'));
+    try {
+      const optimizedModelPath = join(folder, 'optimized.onnx');
+      await using _ = await openEngine(buildBertClassifier({ ...tiny, pooling }, { rng: createRng(4) }), {
+        optimizedModelPath,
+      });
+      const { nodes } = (await readModel(optimizedModelPath)).graph;
+      const count = (operator: string) => nodes.filter(({ opType }) => opType === operator).length;
+      // Rows of a single token are few: there the fused sum and norm cost nothing.
+      const single = pooling === 'cls' ? 2 : 0;
+      expect(['SkipLayerNormalization', 'FusedMatMul', 'BiasGelu', 'LayerNormalization'].map(count)).toEqual([
+        single,
+        2,
+        2,
+        5 - single,
+      ]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);
 
 test.each(['cls', 'mean'] as const)('%s: padding changes nothing, pruned sizes run', async (pooling) => {
   const pruned = { ...tiny, pooling, headsPerLayer: [1, 2], intermediatePerLayer: [4, 2] };

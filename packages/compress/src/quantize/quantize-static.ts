@@ -35,6 +35,12 @@ export interface QuantizeOptions extends TargetOptions {
    * runtimes may compute them in float with another kernel for one row.
    */
   readonly singleRows?: 'integer' | 'qdq';
+  /**
+   * Products of single rows whose weights have fewer elements stay float32: the nodes around an integer product take
+   * longer than they save. Quantized all the same is one whose activation comes from attention or a mean, as the last
+   * bits of such sums depend on the padding, which rounding hides. 4096 by default.
+   */
+  readonly minimumSingleRowElements?: number;
   /** Store the tables of Gather nodes as int8, one scale a row. True by default. */
   readonly tables?: boolean;
 }
@@ -51,7 +57,8 @@ export interface QuantizeOptions extends TargetOptions {
  *    scaled afterwards.
  *
  * Left in float32, with a finding that says why: products of two computed values (attention), weights that are not
- * float32 initializers of rank 2, values without a calibrated range, small tables, tables also read by others.
+ * float32 initializers of rank 2, values without a calibrated range, small tables, tables also read by others, small
+ * products of single rows.
  * The model's opset, inputs and outputs stay. The same model, ranges and options give the same bytes.
  *
  * @throws SlmError `QUANTIZE_ALREADY` for a quantized model, `QUANTIZE_OPSET` below opset 13, `QUANTIZE_NOTHING` when
@@ -74,14 +81,23 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
   const writer = createWriter(model);
   const types = valueTypes(inferTypes(model).graph);
   const linearByNode = new Map<Node, LinearTarget>();
-  for (const target of linear) {
-    if (ranges.has(target.activation)) linearByNode.set(target.node, target);
-    else
-      findings.push({
-        kind: 'skipped',
-        where: nodeName(target.node),
-        message: `no calibrated range for ${target.activation}`,
-      });
+  const minimum = options.minimumSingleRowElements ?? 4096;
+  const unsteady = new Set<string>();
+  const steadyRow = ({ activation }: LinearTarget) => isSingleRow(types.get(activation)) && !unsteady.has(activation);
+  const targetOf = new Map(linear.map((target) => [target.node, target]));
+  for (const node of model.graph.nodes) {
+    const target = targetOf.get(node);
+    const skip = (message: string) => findings.push({ kind: 'skipped', where: nodeName(node), message });
+    if (target !== undefined && !ranges.has(target.activation)) {
+      skip(`no calibrated range for ${target.activation}`);
+    } else if (target !== undefined && target.tensor.data.length < minimum && steadyRow(target)) {
+      skip(`single rows and ${target.tensor.data.length} weights: float32 is faster below ${minimum}`);
+    } else if (target !== undefined) {
+      linearByNode.set(node, target);
+      continue;
+    }
+    const sums = sumsOverRows(node, target) || node.inputs.some((input) => unsteady.has(input));
+    if (sums) for (const output of node.outputs) unsteady.add(output);
   }
   const tableByNode = new Map<Node, TableTarget>(
     options.tables === false ? [] : tables.map((target) => [target.node, target]),
@@ -203,6 +219,12 @@ interface QuantizedActivation {
 function isSingleRow(type: TensorType | undefined): boolean {
   const rows = type?.dims?.slice(1, -1);
   return rows !== undefined && type!.dims!.length >= 2 && rows.every((dim) => dim === 1 || dim === undefined);
+}
+
+/** Whether the order of `node`'s sums, and so their last bits, may depend on the length of the padded sequence. */
+function sumsOverRows({ opType }: Node, target: LinearTarget | undefined): boolean {
+  if (opType === 'MatMul' || opType === 'Gemm') return target === undefined;
+  return opType === 'Softmax' || opType.startsWith('Reduce');
 }
 
 type Writer = ReturnType<typeof createWriter>;
