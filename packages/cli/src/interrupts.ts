@@ -1,4 +1,3 @@
-import { exitCodes } from './exit-codes.ts';
 import { log } from './output.ts';
 
 /**
@@ -7,7 +6,7 @@ import { log } from './output.ts';
 export async function withInterrupts<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    if (controller.signal.aborted) stopAtOnce();
     log('\nstopping at the next step (press Ctrl-C again to stop at once)');
     controller.abort();
   };
@@ -19,4 +18,14 @@ export async function withInterrupts<T>(body: (signal: AbortSignal) => Promise<T
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+/**
+ * Ends the process as Ctrl-C does to programs that do not catch it. `process.exit` would end threads inside ONNX
+ * Runtime, which aborts with a dump.
+ */
+export function stopAtOnce(): void {
+  if (process.stderr.isTTY) process.stderr.write('\x1b[?25h\x1b[?7h');
+  process.removeAllListeners('SIGINT');
+  process.kill(process.pid, 'SIGINT');
 }

@@ -105,6 +105,48 @@ test('the models answer, and the single verbs work on their folders alone', asyn
   expect(zeroed.code).toBe(0);
 });
 
+test('a run folder stands for its last model; long and whole texts are one text', async () => {
+  const one = join(folder, 'one');
+  const text = 'rose tulip soil lawn hedge\n'.repeat(2000);
+  const long = await slmCompress(['predict', text, '--model', one, '--json']);
+  expect(JSON.parse(long.stdout)).toMatchObject({ label: 'garden', truncated: true });
+  const whole = await slmCompress(['predict', '-', '--whole', '--model', join(one, 'int8'), '--json'], { input: text });
+  expect(whole.stdout).toBe(long.stdout);
+});
+
+test('compare: runs by their reports with a paired test on the same data, and models measured', async () => {
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+  const runs = await slmCompress(['compare', one, two, '--json']);
+  const { rows, comparisons } = JSON.parse(runs.stdout);
+  expect(rows.map(({ name }: { name: string }) => name)).toEqual([
+    'naive-bayes',
+    ...models.map((name) => `one/${name}`),
+    ...models.map((name) => `two/${name}`),
+  ]);
+  expect(comparisons).toContainEqual(expect.objectContaining({ a: 'two/int8', b: 'one/int8', aOnly: 0, bOnly: 0 }));
+
+  const page = join(folder, 'compare.html');
+  const measured = await slmCompress(['compare', join(one, 'teacher'), join(one, 'int8'), '--html', page]);
+  expect(measured.stdout).toMatch(/^int8 /m);
+  expect(await readFile(page, 'utf8')).toContain('int8');
+});
+
+test('Ctrl-C: a checkpoint and exit code 130, then the same command goes on', async () => {
+  const train = (out: string) => {
+    const shape = ['--layers', '1', '--hidden-size', '16', '--heads', '2', '--intermediate-size', '32'];
+    const size = ['--vocab-size', '220', '--max-length', '32', '--token-budget', '128'];
+    return ['train', join(folder, 'rows.jsonl'), '--out', join(folder, out), '--json', ...shape, ...size];
+  };
+  const step = /"kind":"step"/;
+  const onFirst = (line: string) => (step.test(line) ? 'SIGINT' : undefined);
+  const stopped = await slmCompress(train('halted'), { onLine: onFirst });
+  expect(stopped.code).toBe(130);
+  expect(stopped.stderr).toContain('stopped; the same command goes on from the last checkpoint');
+  const resumed = await slmCompress(train('halted'));
+  expect(resumed.code).toBe(0);
+  expect(resumed.stdout).toContain('"kind":"resumed"');
+});
+
 test('a gate that is not met: exit code 3, and the report is there', async () => {
   const strict = join(folder, 'strict.yaml');
   await writeFile(strict, `${tinyRecipe}report: { gates: { minSpeedup: 1000 } }\n`);

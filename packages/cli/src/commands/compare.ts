@@ -6,11 +6,14 @@ import { createProgress } from '../progress.ts';
 import { terminalTable } from '../report/terminal-table.ts';
 import { runTask } from '../task-client.ts';
 
-/** `compare A B…`: any model folders on the same data. */
+/** `compare A B…`: any model folders on the same data, or runs by their reports. */
 export function compareCommand(): Command {
   return new Command('compare')
-    .description('Compare model folders on the same data: quality, paired tests, size, speed, memory.')
-    .argument('<models...>', 'model folders; the first is what the others are compared with')
+    .description('Compare models or whole runs: quality, paired tests, size, speed, memory.')
+    .argument(
+      '<models...>',
+      'model folders (measured on the same data) or run folders (with the figures of their reports)',
+    )
     .option('--html <file>', 'also write the comparison as a page')
     .addOption(dataOption())
     .addOption(seedOption().default(42))

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import { exitCodes } from '../exit-codes.ts';
+import { stopAtOnce } from '../interrupts.ts';
 import { integerIn, jsonOption, seedOption } from '../options.ts';
 import { log, print, printJson } from '../output.ts';
 
@@ -39,7 +39,7 @@ export function serveCommand(): Command {
       await new Promise<void>((resolve) => {
         let stopping = false;
         const stop = () => {
-          if (stopping) process.exit(exitCodes.interrupted);
+          if (stopping) return stopAtOnce();
           stopping = true;
           log('answering the requests that are there, then stopping');
           resolve();

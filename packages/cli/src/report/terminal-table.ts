@@ -147,8 +147,10 @@ function wrap(text: string, indent: string): string[] {
   return [...lines, line];
 }
 
+/** Paths keep their end, other names their beginning. */
 function shorten(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+  if (text.length <= width) return text;
+  return text.includes('/') ? `…${text.slice(1 - width)}` : `${text.slice(0, width - 1)}…`;
 }
 
 function trimLines(text: string): string {
