@@ -50,8 +50,8 @@ export interface QuantizeOptions extends TargetOptions {
  *
  * 1. the activation of each `MatMul` (or plain `Gemm`) with a constant weight goes through QuantizeLinear →
  *    DequantizeLinear, uint8, per tensor, with the calibrated range; a value read by several products is quantized once;
- * 2. its weight is stored as int8, symmetric, one scale for each output channel, behind a DequantizeLinear;
- *    a weight read by several products is stored once;
+ * 2. its weight is stored as int8, symmetric, one scale for each output channel and no zero point, behind a
+ *    DequantizeLinear; a weight read by several products is stored once;
  * 3. a `Gemm` becomes a product and an `Add`; a product of single rows becomes an integer one, see `singleRows`;
  * 4. the table of a `Gather` on axis 0 is stored as int8 with one scale a row; rows are gathered as integers and
  *    scaled afterwards.
@@ -156,11 +156,7 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
       });
       if (single) {
         const base = nodeName(node);
-        const integers = writer.node(
-          'MatMulInteger',
-          [a.quantized, b.quantized, a.zeroPoint, b.zeroPoint],
-          `${base}/integer`,
-        );
+        const integers = writer.node('MatMulInteger', [a.quantized, b.quantized, a.zeroPoint], `${base}/integer`);
         const floats = writer.node('Cast', [integers], `${base}/cast`, { to: { kind: 'int', value: 1 } });
         const scale = b.scales.map((channel) => channel * a.scaleValue);
         const scales = writer.constant(`${base}/scale`, { type: 'float32', dims: [b.channels], data: scale });
@@ -169,12 +165,7 @@ export function quantizeStatic(model: Model, ranges: Ranges, options: QuantizeOp
       }
       const left = writer.node('DequantizeLinear', [a.quantized, a.scale, a.zeroPoint], `${nodeName(node)}/input`);
       const axis = { axis: { kind: 'int', value: 1 } } as const;
-      const right = writer.node(
-        'DequantizeLinear',
-        [b.quantized, b.scale, b.zeroPoint],
-        `${nodeName(node)}/weight`,
-        axis,
-      );
+      const right = writer.node('DequantizeLinear', [b.quantized, b.scale], `${nodeName(node)}/weight`, axis);
       writer.replaceProduct(node, 'MatMul', [left, right], product.bias);
     } else if (lookup !== undefined) {
       const { quantized, scale, decibels: quality } = quantizeTable(lookup);
@@ -235,7 +226,6 @@ function storeInt8(writer: Writer, name: string, matrix: Tensor, parameters: Qua
   return {
     quantized: writer.constant(`${name}_quantized`, integers),
     scale: writer.constant(`${name}_scale`, { type: 'float32', dims: [channels], data: parameters.scale }),
-    zeroPoint: writer.constant(`${name}_zero_point`, { type: 'int8', dims: [channels], data: parameters.zeroPoint }),
     scales: parameters.scale,
     channels,
     decibels: sqnr(matrix.data as Float32Array, dequantize(integers, parameters).data as Float32Array),
