@@ -102,6 +102,7 @@ export async function* buildReport(input: ReportInput): AsyncGenerator<StageEven
     });
   }
   const machine = fingerprint({ packages: { ...toolVersions() } });
+  const comparisons = compareRows(rows, answers, reference);
   const report = {
     schemaVersion: 1,
     name: input.name,
@@ -111,12 +112,12 @@ export async function* buildReport(input: ReportInput): AsyncGenerator<StageEven
     machine,
     data: describeData(splits),
     rows,
-    comparisons: compareRows(rows, answers),
+    comparisons,
     stages: input.stages,
-    warnings: warningsOf(
-      rows,
-      engines.flatMap(({ name, distribution }) => distribution.warnings.map((text) => `${name}: ${text}`)),
-    ),
+    warnings: [
+      ...warningsOf(rows, comparisons, reference),
+      ...engines.flatMap(({ name, distribution }) => distribution.warnings.map((text) => `${name}: ${text}`)),
+    ],
   };
   return checkReport(JSON.parse(JSON.stringify(report)), 'report');
 }
@@ -149,8 +150,15 @@ function speedup(against: string, reference: readonly number[], own: readonly nu
   return { against, ratio, low, high };
 }
 
-/** Every model against its parent and against the baseline. */
-function compareRows(rows: readonly Row[], answers: ReadonlyMap<string, Predictions>): Comparison[] {
+/**
+ * Every model against its parent, the reference, the baseline, and models of the same size that have no parent (what
+ * the same student reaches without a teacher).
+ */
+function compareRows(
+  rows: readonly Row[],
+  answers: ReadonlyMap<string, Predictions>,
+  reference: string | undefined,
+): Comparison[] {
   const right = (name: string) => {
     const { predicted, expected } = answers.get(name)!;
     return predicted.map((label, row) => label === expected[row]);
@@ -159,12 +167,14 @@ function compareRows(rows: readonly Row[], answers: ReadonlyMap<string, Predicti
     const { aOnly, bOnly, pValue } = mcnemar(right(a), right(b));
     return { a, b, aOnly, bOnly, pValue, verdict: verdictOf(aOnly, bOnly, pValue) };
   };
-  return rows
-    .filter(({ kind }) => kind === 'model')
-    .flatMap(({ name, parent }) => [
-      ...(parent === undefined ? [] : [compare(name, parent)]),
-      ...(answers.has(BASELINE) ? [compare(name, BASELINE)] : []),
-    ]);
+  const models = rows.filter(({ kind }) => kind === 'model');
+  return models.flatMap((row) => {
+    const alone = models.filter((other) => other.parent === undefined && other.parameters === row.parameters);
+    const others = [row.parent, reference, ...alone.map(({ name }) => name), BASELINE];
+    return [...new Set(others)]
+      .filter((other) => other !== undefined && other !== row.name && answers.has(other))
+      .map((other) => compare(row.name, other!));
+  });
 }
 
 function describeData({ name, digest, labels, account, train, validation, test }: DataSplits) {
@@ -188,12 +198,22 @@ function describeData({ name, digest, labels, account, train, validation, test }
   };
 }
 
-function warningsOf(rows: readonly Row[], measured: readonly string[]): string[] {
-  const baseline = rows.find(({ kind }) => kind === 'baseline');
-  const behind = rows.filter(
-    (row) => row.kind === 'model' && baseline !== undefined && row.accuracy < baseline.accuracy,
-  );
-  return [...behind.map(({ name }) => `${name} is right less often than naive Bayes`), ...measured];
+/** What a reader must not overlook: models worse than the baseline, and a reference that was not needed. */
+function warningsOf(
+  rows: readonly Row[],
+  comparisons: readonly Comparison[],
+  reference: string | undefined,
+): readonly string[] {
+  const size = (name: string) => rows.find((row) => row.name === name)?.bytes ?? 0;
+  const trainedAlone = (name: string) => rows.some((row) => row.name === name && row.parent === undefined);
+  return comparisons.flatMap(({ a, b, verdict, pValue }) => {
+    const p = `p = ${pValue.toFixed(2)}`;
+    if (b === BASELINE && verdict === 'worse') return [`${a} is worse than naive Bayes (${p})`];
+    if (b !== reference || verdict === 'worse' || !trainedAlone(a) || size(a) >= size(b)) return [];
+    return [
+      `${a} is not worse than ${b} (${verdict}, ${p}) although it is smaller and had no teacher: these data do not need a model of ${b}'s size`,
+    ];
+  });
 }
 
 function quantiles({ p50, p90, p99 }: { readonly p50: number; readonly p90: number; readonly p99: number }) {

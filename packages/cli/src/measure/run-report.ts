@@ -88,7 +88,7 @@ function keyOf(options: RunReportOptions, entries: readonly ModelEntry[]): strin
     manifest === undefined ? '' : artefactDigest(manifest),
   ]);
   return createHash('sha256')
-    .update(JSON.stringify([3, options.reference, options.seed, parts]))
+    .update(JSON.stringify([4, options.reference, options.seed, parts]))
     .digest('hex');
 }
 
