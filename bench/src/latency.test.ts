@@ -72,6 +72,15 @@ describe('measureAlternating', () => {
     ]);
   });
 
+  it('settles a case by untimed calls right before the timed one', async () => {
+    const order: string[] = [];
+    const cases = ['a', 'b'].map((name) => ({ name, run: async () => order.push(name) }));
+    const results = await measureAlternating(cases, { rounds: 4, warmup: 1, settle: 2 });
+    expect(order).toHaveLength(30);
+    for (let turn = 0; turn < 10; turn++) expect(new Set(order.slice(3 * turn, 3 * turn + 3)).size).toBe(1);
+    for (const { times } of results) expect(times).toHaveLength(4);
+  });
+
   it('takes its order from the seed', async () => {
     expect((await record(5)).order).toEqual((await record(5)).order);
     expect((await record(5)).order).not.toEqual((await record(6)).order);

@@ -58,6 +58,11 @@ export interface AlternatingOptions {
   readonly rounds?: number;
   /** Untimed rounds before; 5 by default. */
   readonly warmup?: number;
+  /**
+   * Untimed calls of a case right before each timed one; none by default. Without them a case starts from the processor
+   * caches that its neighbour left, and a small model is charged for a large one beside it.
+   */
+  readonly settle?: number;
   /** Shuffles the order of the cases in every round; a fixed seed by default. */
   readonly rng?: Rng;
   /** Most samples kept in each distribution; 400 by default. */
@@ -81,7 +86,7 @@ export interface CaseMeasurement {
  */
 export async function measureAlternating(
   cases: readonly Case[],
-  { rounds = 100, warmup = 5, rng = createRng('alternate'), keep = 400, signal }: AlternatingOptions = {},
+  { rounds = 100, warmup = 5, settle = 0, rng = createRng('alternate'), keep = 400, signal }: AlternatingOptions = {},
 ): Promise<readonly CaseMeasurement[]> {
   requirePositive('measureAlternating', 'rounds', rounds);
   requirePositive('measureAlternating', 'the number of cases', cases.length);
@@ -96,7 +101,9 @@ export async function measureAlternating(
   for (let round = -warmup; round < rounds; round++) {
     for (const index of rng.shuffle(cases.map((_, i) => i))) {
       signal?.throwIfAborted();
-      const time = await timed(cases[index]!.run);
+      const { run } = cases[index]!;
+      for (let call = 0; call < settle; call++) await run();
+      const time = await timed(run);
       if (round >= 0) times[index]!.push(time);
     }
   }

@@ -13,7 +13,7 @@ export interface LatencyOptions {
 
 /**
  * Times the engines alone: one text of `length` tokens, none of them padding, one thread, the models in turn in one
- * process. Results come in the order of `entries`.
+ * process, each settled by a few untimed calls at every turn. Results come in the order of `entries`.
  */
 export async function measureEngines(
   entries: readonly ModelEntry[],
@@ -27,7 +27,12 @@ export async function measureEngines(
         const feeds = textOf(Math.min(length, entry.files.maxLength));
         return { name: entry.name, run: () => engines[index]!.run(feeds) };
       });
-      return await measureAlternating(cases, { rounds, warmup: 10, ...(signal === undefined ? {} : { signal }) });
+      return await measureAlternating(cases, {
+        rounds,
+        warmup: 10,
+        settle: 5,
+        ...(signal === undefined ? {} : { signal }),
+      });
     },
   );
 }
