@@ -7,7 +7,7 @@ import { type MimePart, readMimeTree } from './mime-tree.ts';
 function leaves(part: MimePart): readonly (readonly [string, string, string | null])[] {
   const content = part.content === null ? null : Buffer.from(part.content as Uint8Array).toString('latin1');
   const own = [
-    `${part.headers.find((header) => header.key === 'subject')?.value} ${part.contentType.value}`,
+    `${part.headers.find((header) => header.key === 'subject')?.value} ${part.contentType.parsed.value}`,
     part.contentTransferEncoding.encoding,
     content,
   ] as const;
