@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
   digestOf,
@@ -10,20 +10,20 @@ import {
   tokenizerSchema,
   tokenizerStage,
 } from '@slm-compress/compress';
-import { SlmError } from '@slm-compress/onnx';
 import { createHost, toolVersions } from '../host.ts';
 import type { MakeTask } from '../make.ts';
 import { dataFolderOf, type ModelEntry, readEntry } from '../measure/model-entry.ts';
+import { checkOut, outError } from './check-out.ts';
 import { openData } from './data.ts';
 import type { MadeFolder } from './task.ts';
 
 /**
  * Makes one model folder from a data set or from another model folder. Checkpoints lie in `OUT.work` until it is done.
- * Throws `OUT_EXISTS` when `out` is something else than a model folder.
+ * Throws as `checkOut` does, before any work.
  */
 export async function* makeFolder(task: MakeTask, signal: AbortSignal): AsyncGenerator<StageEvent, MadeFolder> {
   const { out } = task;
-  await requireReplaceable(out);
+  await checkOut(task);
   const name = basename(resolve(out));
   const work = resolve(`${out}.work`);
   yield { kind: 'stage-start', stage: name, stageKind: task.kind, index: 0, count: 1 };
@@ -76,7 +76,9 @@ async function* makeFrom(
     cache: join(work, 'cache'),
     signal,
   };
-  await mkdir(context.work, { recursive: true });
+  await mkdir(context.work, { recursive: true }).catch((error: unknown) =>
+    Promise.reject(outError(context.work, error)),
+  );
   const manifest = yield* makeModel(context, stage, { key, out, folders });
   await rm(work, { recursive: true, force: true });
   const { metrics, findings } = manifest;
@@ -104,18 +106,6 @@ async function* openTokenizer(
   };
   yield* tokenizerStage(context, options, dataFolder);
   return out;
-}
-
-async function requireReplaceable(out: string): Promise<void> {
-  const found = await stat(out).catch(() => undefined);
-  if (found === undefined) return;
-  const isModel = (await stat(join(out, 'manifest.json')).catch(() => undefined))?.isFile() === true;
-  if (!found.isDirectory() || !isModel) {
-    throw new SlmError(
-      'OUT_EXISTS',
-      `${out}: expected a new folder or a model folder to replace, got something else (name another --out)`,
-    );
-  }
 }
 
 /** Whether there is something to go on from, such as a checkpoint. */

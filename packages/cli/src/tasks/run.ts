@@ -5,6 +5,7 @@ import { createHost } from '../host.ts';
 import { checkGates } from '../measure/gates.ts';
 import { runReport } from '../measure/run-report.ts';
 import { readRun } from '../read-run.ts';
+import { requireWritable } from './check-out.ts';
 import type { RunOutcome, Task } from './task.ts';
 
 type RunTask = Extract<Task, { kind: 'run' }>;
@@ -12,6 +13,7 @@ type RunTask = Extract<Task, { kind: 'run' }>;
 /** Runs a recipe, then measures what it made and checks the gates. */
 export async function* run(task: RunTask, signal: AbortSignal): AsyncGenerator<StageEvent, RunOutcome> {
   const { recipe, out, baseDir } = await readRun(task);
+  await requireWritable(out);
   const force = task.force.filter((name) => name !== 'report');
   const result = yield* runRecipe(recipe, {
     out,

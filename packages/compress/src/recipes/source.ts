@@ -19,7 +19,11 @@ export async function sourceDigest(source: string, baseDir: string): Promise<str
     return sha256(await readFile(path));
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'an error';
-    throw new SlmError('FILE_NOT_FOUND', `${path}: expected a data file, got ${code} (check data.source)`, { cause });
+    throw new SlmError(
+      'FILE_NOT_FOUND',
+      `${path}: expected a data file, got ${code} (check the path, data.source in a recipe)`,
+      { cause },
+    );
   }
 }
 

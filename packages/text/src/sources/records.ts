@@ -15,7 +15,7 @@ export interface RecordColumns {
  * decoded with U+FFFD and marked.
  *
  * Throws SlmError `FILE_NOT_FOUND`, `DATA_FORMAT` for another extension, and `DATA_ROW` with file and line for a row
- * that is not a record, lacks a column, or repeats an id.
+ * that is not a record, lacks a column, has a label with a line break or tab, or repeats an id, and for a header that repeats a column.
  */
 export async function readRecords(file: string, columns: RecordColumns): Promise<readonly RawRow[]> {
   const format = /\.(jsonl|csv)$/i.exec(file)?.[1]?.toLowerCase();
@@ -68,7 +68,13 @@ function* csvRecords(file: string, bytes: Buffer): Generator<NumberedRecord> {
   const { repaired } = decode(bytes);
   let parsed: readonly { readonly record: Record<string, unknown>; readonly info: { readonly lines: number } }[];
   try {
-    parsed = parse(bytes, { bom: true, columns: true, info: true, skip_empty_lines: true }) as unknown as typeof parsed;
+    const names = (header: readonly string[]) => checkHeader(file, header);
+    parsed = parse(bytes, {
+      bom: true,
+      columns: names,
+      info: true,
+      skip_empty_lines: true,
+    }) as unknown as typeof parsed;
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     const line = typeof cause.lines === 'number' ? cause.lines : 1;
@@ -78,6 +84,14 @@ function* csvRecords(file: string, bytes: Buffer): Generator<NumberedRecord> {
     const replaced = repaired && Object.values(record).some((value) => String(value).includes('\ufffd'));
     yield [info.lines, record, replaced];
   }
+}
+
+function checkHeader(file: string, header: readonly string[]): string[] {
+  const twice = header.find((name, index) => name !== '' && header.indexOf(name) < index);
+  if (twice !== undefined) {
+    throw rowError(file, 1, `expected each column once in the header, got ${JSON.stringify(twice)} twice`);
+  }
+  return [...header];
 }
 
 function toRow(file: string, line: number, record: unknown, repaired: boolean, columns: RecordColumns): RawRow {
@@ -94,6 +108,9 @@ function toRow(file: string, line: number, record: unknown, repaired: boolean, c
   const label = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
   if (typeof label !== 'string' || label.trim() === '') {
     throw rowError(file, line, `expected a label in "${columns.label}", got ${describe(label)}${has(fields)}`);
+  }
+  if (/[\t\n\v\f\r\u0085\u2028\u2029]/.test(label.trim())) {
+    throw rowError(file, line, `expected a label without line breaks and tabs, got ${describe(label)}`);
   }
   const id = own(columns.id);
   if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') {
@@ -130,7 +147,10 @@ function rowError(file: string, line: number, message: string): SlmError {
 }
 
 function has(fields: Readonly<Record<string, unknown>>): string {
-  return ` (columns: ${Object.keys(fields).slice(0, 10).join(', ')})`;
+  const names = Object.keys(fields);
+  const delimited = names.length === 1 && /[;\t]/.test(names[0]!);
+  const hint = delimited ? '; fields must be separated by commas' : '';
+  return ` (columns: ${names.slice(0, 10).join(', ')}${hint})`;
 }
 
 function describe(value: unknown): string {

@@ -1,0 +1,59 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { MakeTask } from '../make.ts';
+import { checkOut, requireWritable } from './check-out.ts';
+import { makeFolder } from './make-folder.ts';
+
+let root = '';
+let model = '';
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'check-out-'));
+  model = join(root, 'model');
+  await mkdir(join(model, 'data'), { recursive: true });
+  await writeFile(join(model, 'manifest.json'), '{}');
+  await symlink(model, join(root, 'link'));
+  await writeFile(join(root, 'file'), 'x');
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const common = { seed: 1, workers: 1 };
+const quantize = (from: string, out: string) => ({ ...common, kind: 'quantize', from, out, options: {} }) as MakeTask;
+
+it('refuses an out that is an input, however it is written', async () => {
+  const tasks: readonly MakeTask[] = [
+    quantize(model, model),
+    quantize(model, `${model}/.`),
+    quantize(model, `${model}/data/..`),
+    quantize(model, join(root, 'link')),
+    quantize(join(root, 'link'), model),
+    { ...common, kind: 'prune', from: model, out: model, options: {} } as unknown as MakeTask,
+    { ...common, kind: 'prune', from: 'other', teacher: model, out: model, options: {} } as unknown as MakeTask,
+    { ...common, kind: 'distill', teacher: model, out: model, options: {} } as unknown as MakeTask,
+    { ...common, kind: 'train', data: join(model, 'data'), out: model, options: {} } as unknown as MakeTask,
+  ];
+  for (const task of tasks) {
+    await expect(checkOut(task), JSON.stringify(task)).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
+  }
+  const work = makeFolder(quantize(model, `${model}/.`), new AbortController().signal);
+  await expect(work.next()).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
+  expect(await readFile(join(model, 'manifest.json'), 'utf8')).toBe('{}');
+});
+
+it('allows a folder beside the input, also one whose name begins with it', async () => {
+  await checkOut(quantize(model, `${model}-int8`));
+  await checkOut(quantize(`${model}-fp32`, model));
+});
+
+it('names a path that can not be written', async () => {
+  await expect(checkOut(quantize(model, join(root, 'file', 'x')))).rejects.toMatchObject({
+    code: 'OUT_UNWRITABLE',
+    message: expect.stringMatching(/file: expected a folder that can be written, got (EEXIST|ENOTDIR) \(/),
+  });
+  await expect(checkOut(quantize(model, join(root, 'file', 'x', 'y')))).rejects.toMatchObject({
+    code: 'OUT_UNWRITABLE',
+    message: expect.stringContaining('got ENOTDIR (name another --out)'),
+  });
+  await expect(requireWritable(join(root, 'file'))).rejects.toMatchObject({ code: 'OUT_UNWRITABLE' });
+});

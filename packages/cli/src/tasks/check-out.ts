@@ -1,0 +1,78 @@
+import { access, constants, mkdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { SlmError } from '@slm-compress/onnx';
+import type { MakeTask } from '../make.ts';
+
+/**
+ * Checks that `out` can be replaced without losing what the task reads, and makes the folder it will lie in.
+ * Links, `.` and `..` are resolved before paths are compared.
+ *
+ * @throws SlmError `OUT_IS_INPUT` when `out` is a folder the task reads or holds one, `OUT_EXISTS` when it is something
+ *   else than a model folder, `OUT_UNWRITABLE` when its folder can't be made
+ */
+export async function checkOut(task: MakeTask): Promise<void> {
+  const { out } = task;
+  const target = await realPath(out);
+  for (const input of inputsOf(task)) {
+    const path = await realPath(input);
+    if (path !== target && !path.startsWith(target + sep)) continue;
+    throw new SlmError(
+      'OUT_IS_INPUT',
+      `${out}: expected another folder than ${input}, which is read, got the same or one around it (name another --out)`,
+    );
+  }
+  await requireReplaceable(out);
+  await requireWritable(out);
+}
+
+/** Makes the folder that `out` will lie in; `OUT_UNWRITABLE` when that fails or nothing can be written there. */
+export async function requireWritable(out: string): Promise<void> {
+  const parent = dirname(resolve(out));
+  try {
+    await mkdir(parent, { recursive: true });
+    await access(parent, constants.W_OK);
+  } catch (error) {
+    throw outError(parent, error);
+  }
+  const found = await stat(out).catch(() => undefined);
+  if (found !== undefined && !found.isDirectory()) throw outError(out, { code: 'ENOTDIR' });
+}
+
+/** `OUT_UNWRITABLE` for an error of the file system that says `path` can't be written; any other error as it is. */
+export function outError(path: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+  if (!unwritable.has(code)) return error;
+  const message = `${path}: expected a folder that can be written, got ${code} (name another --out)`;
+  return new SlmError('OUT_UNWRITABLE', message, { cause: error });
+}
+
+const unwritable = new Set(['ENOTDIR', 'EEXIST', 'EACCES', 'EPERM', 'EROFS', 'ENOENT']);
+
+function inputsOf(task: MakeTask): readonly string[] {
+  const folders: (string | undefined)[] = [task.data];
+  if (task.kind === 'train') folders.push(task.tokenizer);
+  if (task.kind === 'distill') folders.push(task.teacher);
+  if (task.kind === 'prune') folders.push(task.from, task.teacher);
+  if (task.kind === 'quantize') folders.push(task.from);
+  return folders.filter((folder) => folder !== undefined);
+}
+
+/** The path without links, also where its last parts do not exist yet. */
+async function realPath(path: string): Promise<string> {
+  const full = resolve(path);
+  const real = await realpath(full).catch(() => undefined);
+  if (real !== undefined || dirname(full) === full) return real ?? full;
+  return join(await realPath(dirname(full)), basename(full));
+}
+
+async function requireReplaceable(out: string): Promise<void> {
+  const found = await stat(out).catch(() => undefined);
+  if (found === undefined) return;
+  const isModel = (await stat(join(out, 'manifest.json')).catch(() => undefined))?.isFile() === true;
+  if (!found.isDirectory() || !isModel) {
+    throw new SlmError(
+      'OUT_EXISTS',
+      `${out}: expected a new folder or a model folder to replace, got something else (name another --out)`,
+    );
+  }
+}
