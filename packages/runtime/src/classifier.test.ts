@@ -42,7 +42,7 @@ describe('openClassifier', () => {
   });
 
   test('alone, together, and by any number of workers: the same bits', async () => {
-    const texts = someTexts(60, (index) => (index * 7) % 90);
+    const texts = someTexts(60, (index) => 1 + ((index * 7) % 90));
     await using one = await openClassifier(folder, { workers: 1, tokenBudget: 512 });
     const alone = [];
     for (const text of texts) alone.push(await one.classify(text));
@@ -53,17 +53,69 @@ describe('openClassifier', () => {
     expect(await three.classifyAll(texts.toReversed())).toEqual(alone.toReversed());
   });
 
-  test('any string is a text', async () => {
+  test('any string that shows something is a text', async () => {
     await using classifier = await openClassifier(folder, { workers: 1 });
     const large = 'free money '.repeat(95_000);
-    const answers = await classifier.classifyAll(['', '   \n', '\ud83d', 'a\udc00b', '\0', '日本語', large]);
+    const answers = await classifier.classifyAll(['.', ' \n a', '\ud83d', 'a\udc00b', '\0x', '日本語', large]);
     for (const { scores } of answers) {
       expect(Object.values(scores).reduce((a, b) => a + b)).toBeCloseTo(1, 12);
     }
     expect(answers.map(({ truncated }) => truncated)).toEqual([false, false, false, false, false, false, true]);
     expect(await classifier.classify('a\udc00b')).toEqual(await classifier.classify('a\ufffdb'));
     expect(await classifier.classifyAll([])).toEqual([]);
-    await expect(classifier.classify(7 as unknown as string)).rejects.toMatchObject({ code: 'ENGINE_INPUT' });
+  });
+
+  test.each(['', ' \n\t', '\0\x1f', '\u00a0\u3000', '\u200b\ufeff\u2060\u00ad\ufe0f'])(
+    '%j has no answer',
+    async (blank) => {
+      await using classifier = await openClassifier(folder, { workers: 1 });
+      await expect(classifier.classify(blank)).rejects.toMatchObject({
+        code: 'TEXT_EMPTY',
+        message: 'classify: expected a text, got nothing but white space',
+      });
+      await expect(classifier.classifyAll(['a', blank])).rejects.toMatchObject({
+        code: 'TEXT_EMPTY',
+        message: 'classifyAll[1]: expected a text, got nothing but white space',
+      });
+      expect(classifier.stats()).toMatchObject({ running: 0, queued: 0, completed: 0 });
+    },
+  );
+
+  test('wrong arguments are refused before anything is queued, and closing goes well, twice', async () => {
+    const classifier = await openClassifier(folder, { workers: 1 });
+    const { classify, classifyAll } = classifier as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const cases: [Promise<unknown>, string][] = [
+      [classify!(undefined), 'classify: expected a string, got undefined'],
+      [classify!(5), 'classify: expected a string, got number'],
+      [classify!('a', { signal: 5 }), 'classify: signal: expected an AbortSignal, got number'],
+      [classify!('a', { signal: null }), 'classify: signal: expected an AbortSignal, got null'],
+      [classify!('a', { onTiming: 'x' }), 'classify: onTiming: expected a function, got string'],
+      [classify!('a', null), 'classify: expected an object of options, got null'],
+      [classifyAll!('x'), 'classifyAll: expected an array of strings, got string'],
+      [classifyAll!([1]), 'classifyAll[0]: expected a string, got number'],
+      [classifyAll!(['a', undefined]), 'classifyAll[1]: expected a string, got undefined'],
+      [classifyAll!(new Array(1)), 'classifyAll[0]: expected a string, got undefined'],
+      [classifyAll!(['a'], { signal: {} }), 'classifyAll: signal: expected an AbortSignal, got object'],
+    ];
+    const results = await Promise.allSettled(cases.map(([call]) => call));
+    expect(results.map((result) => result.status === 'rejected' && result.reason)).toMatchObject(
+      cases.map(([, message]) => ({ code: 'ENGINE_INPUT', message })),
+    );
+    expect(classifier.stats()).toMatchObject({ running: 0, queued: 0, completed: 0, failed: 0, aborted: 0 });
+    await classifier.classify('next', { signal: new AbortController().signal });
+    await classifier.close();
+    await classifier.close();
+  });
+
+  test.each([
+    [{ workers: 0 }, 'workers: expected an integer of at least 1, got 0'],
+    [{ workers: 1.5 }, 'workers: expected an integer of at least 1, got 1.5'],
+    [{ workers: '2' }, 'workers: expected an integer of at least 1, got string'],
+    [{ maxQueue: -1 }, 'maxQueue: expected an integer of at least 0, got -1'],
+    [{ maxQueue: Number.NaN }, 'maxQueue: expected an integer of at least 0, got NaN'],
+    [{ tokenBudget: 0 }, 'tokenBudget: expected an integer of at least 1, got 0'],
+  ])('%j is a RUNTIME_OPTIONS', async (options, message) => {
+    await expect(openClassifier(folder, options as object)).rejects.toMatchObject({ code: 'RUNTIME_OPTIONS', message });
   });
 
   test('the queue is bounded, and many texts are admitted as one', async () => {

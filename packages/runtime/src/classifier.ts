@@ -1,4 +1,5 @@
 import { SlmError } from '@slm-compress/onnx';
+import { checkCallOptions, checkCount, checkText, checkTexts } from './check-call.ts';
 import { type ModelFolder, readModelFolder } from './model-folder.ts';
 import { openWorkerPool, type PoolStats, type TaskTiming, type WorkerPool } from './worker-pool.ts';
 import type { WorkerValues } from './worker-protocol.ts';
@@ -61,13 +62,15 @@ const CHARACTERS_PER_TOKEN = 3;
  * Opens a model folder (layout: docs/architecture.md) for text classification, one session per worker; resolves when
  * every worker is ready. Texts are padded to a multiple of 16 tokens, whether alone or in a batch.
  *
- * Any string is a text: empty, megabytes long (cut at `maxLength` tokens), with unpaired surrogates (read as U+FFFD).
+ * Any string that shows something is a text: megabytes long (cut at `maxLength` tokens), with unpaired surrogates
+ * (read as U+FFFD). What has only white space, control or zero-width characters has no answer: `TEXT_EMPTY`.
  *
- * @throws SlmError `MODEL_FOLDER` when a file is missing or wrong, or as `openEngine`; from the calls `QUEUE_FULL`,
- * `ABORTED`, `ENGINE_CLOSED`, `ENGINE_INPUT`, `WORKER_LOST`.
+ * @throws SlmError `RUNTIME_OPTIONS` when a number is out of range, `MODEL_FOLDER` when a file is missing or wrong, or as
+ * `openEngine`; from the calls `QUEUE_FULL`, `ABORTED`, `ENGINE_CLOSED`, `ENGINE_INPUT`, `TEXT_EMPTY`, `WORKER_LOST`.
  */
 export async function openClassifier(folder: string, options: ClassifierOptions = {}): Promise<Classifier> {
   const { file, tokenBudget = 2048, niceIncrement = 0, workers, maxQueue } = options;
+  checkCount('tokenBudget', tokenBudget, 1);
   const model = await readModelFolder(folder, file);
   const pool = await openWorkerPool(
     {
@@ -98,11 +101,13 @@ export async function openClassifier(folder: string, options: ClassifierOptions 
     maxLength: model.maxLength,
     modelBytes: model.modelBytes,
     async classify(text, callOptions = {}) {
-      checkTexts([text]);
+      checkText('classify', text);
+      checkCallOptions('classify', callOptions);
       return (await submit([text], false, callOptions))[0]!;
     },
     async classifyAll(texts, callOptions = {}) {
-      checkTexts(texts);
+      checkTexts('classifyAll', texts);
+      checkCallOptions('classifyAll', callOptions);
       if (texts.length === 0) return [];
       const tasks = cutIntoTasks(texts, model.maxLength, tokenBudget);
       const results = new Array<Classification>(texts.length);
@@ -167,11 +172,6 @@ function toClassification(
     scores: Object.fromEntries(labels.map((label, index) => [label, values[index]!])),
     truncated: truncated[row] === 1,
   };
-}
-
-function checkTexts(texts: readonly unknown[]): void {
-  const wrong = texts.find((text) => typeof text !== 'string');
-  if (wrong !== undefined) throw new SlmError('ENGINE_INPUT', `text: expected a string, got ${typeof wrong}`);
 }
 
 function checkSignature(model: ModelFolder, pool: WorkerPool): void {

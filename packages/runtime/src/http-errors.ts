@@ -16,6 +16,11 @@ export function errorBody({ code, message }: HttpError): { error: { code: string
 const busy = (code: string, message: string): HttpError => ({ status: 503, code, message, retryAfterSeconds: 1 });
 
 export const NOT_FOUND: HttpError = { status: 404, code: 'NOT_FOUND', message: 'no such route' };
+export const METHOD_NOT_ALLOWED: HttpError = {
+  status: 405,
+  code: 'METHOD_NOT_ALLOWED',
+  message: 'expected the method POST',
+};
 export const UNAUTHORIZED: HttpError = { status: 401, code: 'UNAUTHORIZED', message: 'expected a valid bearer token' };
 export const LOADING: HttpError = busy('LOADING', 'the model is being loaded');
 export const DRAINING: HttpError = busy('DRAINING', 'the server is shutting down');
@@ -42,6 +47,8 @@ export class BadRequest extends Error {
 /** The answer to a thrown error; unknown ones become `INTERNAL`. */
 export function toHttpError(error: unknown): HttpError {
   if (error instanceof BadRequest) return { status: 400, code: 'BAD_REQUEST', message: error.message };
+  if (isSlmError(error) && error.code === 'TEXT_EMPTY')
+    return { status: 400, code: error.code, message: error.message };
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
   const known = typeof code === 'string' ? BY_CODE[code] : undefined;
   if (known !== undefined) return known;

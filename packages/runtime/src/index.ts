@@ -1,3 +1,4 @@
+export { isBlank } from './check-call.ts';
 export {
   type Classification,
   type Classifier,

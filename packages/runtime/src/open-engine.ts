@@ -2,6 +2,7 @@ import type { DataType, Dim, Engine, EngineOptions, Model, Signature, ValueInfo 
 import { isSlmError, SlmError } from '@slm-compress/onnx';
 import * as ort from 'onnxruntime-node';
 import { aborted } from './abort.ts';
+import { checkCallOptions } from './check-call.ts';
 import { checkOnnxFile } from './check-file.ts';
 import { encodeSource } from './encode.ts';
 import { checkFeeds, checkOutputs, createFeedConverter, fromOrt } from './tensors.ts';
@@ -44,6 +45,7 @@ export async function openEngine(model: Model | string | Uint8Array, options: En
       if (closed) throw new SlmError('ENGINE_CLOSED', `${where}: expected an open engine, got a closed one`);
       checkFeeds(signature, feeds);
       checkOutputs(signature, outputs);
+      checkCallOptions(where, { signal });
       const results = await inTurn(async () => {
         if (signal?.aborted) throw aborted(where, signal);
         try {

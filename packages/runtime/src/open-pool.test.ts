@@ -93,6 +93,7 @@ describe('openPool', () => {
     await expect(pool.run({})).rejects.toMatchObject({ code: 'ENGINE_INPUT' });
     await expect(pool.run(ids(1n), { outputs: ['no'] })).rejects.toMatchObject({ code: 'ENGINE_INPUT' });
     await expect(pool.run(ids(99n))).rejects.toMatchObject({ code: 'ENGINE_RUN', name: 'SlmError' });
+    await expect(pool.run(ids(1n), { signal: 5 as never })).rejects.toMatchObject({ code: 'ENGINE_INPUT' });
     expect((await pool.run(ids(1n))).logits!.dims).toEqual([1, 2]);
     expect(pool.stats()).toMatchObject({ completed: 1, failed: 1 });
   });

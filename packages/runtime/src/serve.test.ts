@@ -36,19 +36,18 @@ describe('a running server', () => {
 
   test('answers as the classifier does', async () => {
     await using classifier = await openClassifier(folder, { workers: 1 });
-    const texts = someTexts(9, (index) => index * 11);
+    const texts = someTexts(9, (index) => 1 + index * 11);
     const expected = await classifier.classifyAll(texts);
     expect(await post(server, { text: texts[3] })).toMatchObject({ status: 200, body: expected[3]! });
     expect(await post(server, { texts })).toMatchObject({ status: 200, body: { results: expected } });
     expect(Object.keys(expected[0]!.scores)).toEqual([...LABELS]);
   });
 
-  test('takes a megabyte of text, an empty text, and escaped lone surrogates', async () => {
+  test('takes a megabyte of text and escaped lone surrogates', async () => {
     expect(await post(server, { text: 'ü click '.repeat(120_000) })).toMatchObject({
       status: 200,
       body: { truncated: true },
     });
-    expect(await post(server, { text: '' })).toMatchObject({ status: 200, body: { truncated: false } });
     expect(await post(server, '{"text": "\\ud83d"}')).toMatchObject({ status: 200 });
   });
 
@@ -80,11 +79,31 @@ describe('a running server', () => {
       status: 415,
       body: { error: { code: 'UNSUPPORTED_MEDIA_TYPE' } },
     });
-    for (const path of ['/nothing', '/v1/classify', '/%c0']) {
+    for (const path of ['/nothing', '/v1', '/%c0']) {
       const response = await fetch(server.url + path);
       expect(response.status, path).toBe(path === '/%c0' ? 400 : 404);
       expect(await response.json()).toEqual({ error: { code: expect.any(String), message: expect.any(String) } });
     }
+  });
+
+  test('a text of nothing but white space is a 400 that names its place', async () => {
+    expect(await post(server, { text: ' \n' })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'TEXT_EMPTY', message: 'classify: expected a text, got nothing but white space' } },
+    });
+    expect(await post(server, { texts: ['a', '\u200b'] })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'TEXT_EMPTY', message: 'classifyAll[1]: expected a text, got nothing but white space' } },
+    });
+  });
+
+  test('GET of a route for POST is a 405 that says so', async () => {
+    const response = await fetch(`${server.url}/v1/classify`);
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('POST');
+    expect(await response.json()).toEqual({
+      error: { code: 'METHOD_NOT_ALLOWED', message: 'expected the method POST' },
+    });
   });
 
   test('what is not HTTP gets a 400 of the same shape', async () => {
@@ -96,8 +115,8 @@ describe('a running server', () => {
   });
 
   test('request ids are taken over when they are harmless, else made', async () => {
-    expect((await post(server, { text: '' }, { 'x-request-id': 'abc-1' })).headers.get('x-request-id')).toBe('abc-1');
-    const made = (await post(server, { text: '' }, { 'x-request-id': 'a b' })).headers.get('x-request-id');
+    expect((await post(server, { text: 'a' }, { 'x-request-id': 'abc-1' })).headers.get('x-request-id')).toBe('abc-1');
+    const made = (await post(server, { text: 'a' }, { 'x-request-id': 'a b' })).headers.get('x-request-id');
     expect(made).toMatch(/^[0-9a-f-]{36}$/);
   });
 
@@ -140,7 +159,7 @@ describe('serve', () => {
           await fetch(`${url}/v1/classify`, {
             method: 'POST',
             headers: { 'content-type': 'application/json' },
-            body: '{"text": ""}',
+            body: '{"text": "a"}',
           }),
         ];
         answers = responses.map(({ status, headers }) => ({ status, retryAfter: headers.get('retry-after') }));
@@ -229,14 +248,14 @@ describe('serve', () => {
   test('with a key, only its bearer may classify and read metrics', async () => {
     const server = await start({ apiKey: 'secret' });
     for (const authorization of ['', 'secret', 'Bearer wrong', 'bearer secret']) {
-      expect(await post(server, { text: '' }, { authorization })).toMatchObject({
+      expect(await post(server, { text: 'a' }, { authorization })).toMatchObject({
         status: 401,
         body: { error: { code: 'UNAUTHORIZED' } },
       });
     }
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401);
     expect((await fetch(`${server.url}/health/ready`)).status).toBe(200);
-    expect((await post(server, { text: '' }, { authorization: 'Bearer secret' })).status).toBe(200);
+    expect((await post(server, { text: 'a' }, { authorization: 'Bearer secret' })).status).toBe(200);
     await server.close();
   });
 

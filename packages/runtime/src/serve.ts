@@ -5,7 +5,16 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Classifier, openClassifier } from './classifier.ts';
 import { parseClassifyRequest, parseJson } from './classify-request.ts';
-import { DRAINING, errorBody, type HttpError, LOADING, NOT_FOUND, toHttpError, UNAUTHORIZED } from './http-errors.ts';
+import {
+  DRAINING,
+  errorBody,
+  type HttpError,
+  LOADING,
+  METHOD_NOT_ALLOWED,
+  NOT_FOUND,
+  toHttpError,
+  UNAUTHORIZED,
+} from './http-errors.ts';
 import { createServerMetrics } from './server-metrics.ts';
 
 export interface ServeOptions {
@@ -54,7 +63,7 @@ type State = 'loading' | 'ready' | 'draining';
  * Serves a model folder over HTTP; resolves when it is ready.
  *
  * - `POST /v1/classify` with `{text}` answers `{label, score, scores, truncated}`; with `{texts}` (256 at most)
- *   `{results: [...]}` in their order
+ *   `{results: [...]}` in their order; a blank text is a 400 `TEXT_EMPTY`; `GET` is a 405
  * - `GET /health/live` 200; `GET /health/ready` 200, or 503 while loading and draining
  * - `GET /metrics` in Prometheus' text format
  *
@@ -109,6 +118,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       ? classifier.classify(text, call)
       : { results: await classifier.classifyAll(texts, call) };
   });
+  app.get('/v1/classify', async (_request, reply) => send(reply.header('allow', 'POST'), METHOD_NOT_ALLOWED));
 
   const bound = await listen(app, host, port);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;

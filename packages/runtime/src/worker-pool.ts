@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { SlmError } from '@slm-compress/onnx';
 import { Piscina } from 'piscina';
 import { aborted } from './abort.ts';
+import { checkCallOptions, checkCount } from './check-call.ts';
 import { createExitGuard } from './exit-guard.ts';
 import type { WorkerReply, WorkerSetup, WorkerTask, WorkerValues } from './worker-protocol.ts';
 
@@ -51,7 +52,8 @@ export interface WorkerPool extends AsyncDisposable {
   /**
    * Queues a task. `make` is called when a worker is free and returns what is posted there, and what is transferred.
    *
-   * @throws SlmError `QUEUE_FULL`, `ABORTED`, `ENGINE_CLOSED`, `WORKER_LOST` (the worker died twice), or the task's own.
+   * @throws SlmError `QUEUE_FULL`, `ABORTED`, `ENGINE_CLOSED`, `ENGINE_INPUT`, `WORKER_LOST` (the worker died twice), or
+   * the task's own.
    */
   submit<Kind extends WorkerTask['kind']>(
     make: () => { task: WorkerTask & { kind: Kind }; transfer?: readonly ArrayBuffer[] },
@@ -95,7 +97,11 @@ interface Entry {
   attempts: number;
 }
 
-/** Starts the threads and opens every session before it resolves; rejects with the first worker's error. */
+/**
+ * Starts the threads and opens every session before it resolves; rejects with the first worker's error.
+ *
+ * @throws SlmError `RUNTIME_OPTIONS` when `workers` is no integer ≥ 1 or `maxQueue` neither an integer ≥ 0 nor infinite.
+ */
 export async function openWorkerPool(
   setup: Omit<WorkerSetup, 'guard'>,
   options: WorkerPoolOptions = {},
@@ -107,6 +113,8 @@ export async function openWorkerPool(
     workerFile = WORKER_FILE,
     niceIncrement = 0,
   } = options;
+  checkCount('workers', workers, 1);
+  if (maxQueue !== Number.POSITIVE_INFINITY) checkCount('maxQueue', maxQueue, 0);
   const guard = createExitGuard();
   const piscina = new Piscina({
     filename: workerFile,
@@ -242,6 +250,7 @@ export async function openWorkerPool(
     submit(make, submitOptions = {}) {
       const { signal, admitted = false } = submitOptions;
       return new Promise((resolve, reject) => {
+        checkCallOptions('pool', submitOptions);
         if (signal?.aborted) {
           counts.aborted++;
           return reject(aborted('pool', signal));

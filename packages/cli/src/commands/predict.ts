@@ -34,27 +34,41 @@ export function predictCommand(): Command {
         await runWithInput([...args, ...(options.json === true ? ['--json'] : [])], text);
         return;
       }
-      const { openClassifier } = await import('@slm-compress/runtime');
+      const { isBlank, openClassifier } = await import('@slm-compress/runtime');
       await using classifier = await openClassifier(folder, { workers: options.workers });
       const show = options.json ? (answer: Classification) => printJson(answer) : showLine;
+      const showBlank = options.json ? () => printJson({ error: { code: 'TEXT_EMPTY' } }) : () => print('');
       if (text !== '-') show(await classifier.classify(text));
       else if (options.whole === true) show(await classifier.classify(await readAll(process.stdin)));
-      else for await (const answer of classifyLines(classifier, process.stdin)) show(answer);
+      else {
+        for await (const answer of classifyLines(classifier, isBlank, process.stdin)) {
+          if (answer === undefined) showBlank();
+          else show(answer);
+        }
+      }
     });
 }
 
 const chunk = 64;
 
-/** Answers lines in their order, up to 64 at a time. */
-async function* classifyLines(classifier: Classifier, input: NodeJS.ReadableStream): AsyncGenerator<Classification> {
+/** Answers lines in their order, up to 64 at a time; a blank line, which has no answer, gives undefined. */
+async function* classifyLines(
+  classifier: Classifier,
+  isBlank: (line: string) => boolean,
+  input: NodeJS.ReadableStream,
+): AsyncGenerator<Classification | undefined> {
+  const answer = async (lines: readonly string[]): Promise<(Classification | undefined)[]> => {
+    const answers = (await classifier.classifyAll(lines.filter((line) => !isBlank(line)))).values();
+    return lines.map((line) => (isBlank(line) ? undefined : answers.next().value));
+  };
   let lines: string[] = [];
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     lines.push(line);
     if (lines.length < chunk) continue;
-    yield* await classifier.classifyAll(lines);
+    yield* await answer(lines);
     lines = [];
   }
-  yield* await classifier.classifyAll(lines);
+  yield* await answer(lines);
 }
 
 function showLine({ label, score, truncated }: Classification): void {
