@@ -23,6 +23,12 @@ describe('help', () => {
     expect(stdout).toContain('--seed <n>');
   });
 
+  test('train says where it keeps prepared data and checkpoints', async () => {
+    const { stdout } = await slmCompress(['train', '--help']);
+    expect(stdout).toContain('DIR.data');
+    expect(stdout).toContain('DIR.work');
+  });
+
   test('the command alone lists all of them and hides measure', async () => {
     const { code, stdout } = await slmCompress(['--help']);
     expect(code).toBe(0);

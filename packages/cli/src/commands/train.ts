@@ -27,7 +27,11 @@ export function trainCommand(): Command {
     .addOption(seedOption().default(42))
     .addOption(workersOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ slm-compress train mails.csv --out models/mine --layers 2 --epochs 5\n')
+    .addHelpText(
+      'after',
+      '\nThe prepared texts are kept in DIR.data beside --out DIR, checkpoints in DIR.work until the model is done.\n' +
+        '\nExample:\n  $ slm-compress train mails.csv --out models/mine --layers 2 --epochs 5\n',
+    )
     .action(async (data: string, options) => {
       const { trainSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, tokenizer, vocabSize, maxLength } = options;

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import { fingerprint, speedRatio } from '@slm-compress/bench';
 import type { StageEvent } from '@slm-compress/compress';
 import { createRng, readModel, summarizeModel } from '@slm-compress/onnx';
@@ -17,6 +17,7 @@ import { measureChild } from './child.ts';
 import { measureEngines, measurePool, measureRequests } from './latency.ts';
 import type { ModelEntry } from './model-entry.ts';
 import { type Predictions, phase, predictExamples } from './predictions.ts';
+import { slowerThanParent, type TimedModel } from './speed-warnings.ts';
 
 export interface ReportInput {
   readonly name: string;
@@ -62,6 +63,7 @@ export async function* buildReport(input: ReportInput): AsyncGenerator<StageEven
   const reference = input.reference ?? entries[0]?.name;
   const referenceIndex = entries.findIndex(({ name }) => name === reference);
   const rows: Row[] = [];
+  const timed: TimedModel[] = [];
   if (baseline !== undefined) {
     const measured = { bytes: null, parameters: null, loadMs: null, latencyMs: null, latencySamples: null };
     const rest = { requestMs: null, textsPerSecond: null, peakMemoryBytes: null };
@@ -79,7 +81,16 @@ export async function* buildReport(input: ReportInput): AsyncGenerator<StageEven
     const parent = entry.parent !== undefined && answers.has(entry.parent) ? entry.parent : undefined;
     const textsPerSecond = await measurePool(entry, texts.slice(0, 400), workers, signal);
     const { loadMs, peakMemoryBytes } = await measureChild(entry.folder, signal);
-    const { distribution } = engines[index]!;
+    const { distribution, times } = engines[index]!;
+    const bytes = (await stat(entry.files.modelPath)).size;
+    timed.push({
+      name: entry.name,
+      ...(parent === undefined ? {} : { parent }),
+      quantized: basename(entry.files.modelPath).includes('quantized'),
+      bytes,
+      p50: distribution.p50,
+      times,
+    });
     rows.push({
       name: entry.name,
       kind: 'model',
@@ -88,7 +99,7 @@ export async function* buildReport(input: ReportInput): AsyncGenerator<StageEven
         : { parent, flipsAgainstParent: flips(answers.get(entry.name)!, answers.get(parent)!) }),
       folder: relative(input.folder, entry.folder).replaceAll('\\', '/') || '.',
       ...quality(answers.get(entry.name)!, splits, input.seed),
-      bytes: (await stat(entry.files.modelPath)).size,
+      bytes,
       parameters: summarizeModel(await readModel(entry.files.modelPath)).parameters,
       loadMs: round(loadMs),
       latencyMs: quantiles(distribution),
@@ -116,6 +127,7 @@ export async function* buildReport(input: ReportInput): AsyncGenerator<StageEven
     stages: input.stages,
     warnings: [
       ...warningsOf(rows, comparisons, reference),
+      ...slowerThanParent(timed),
       ...engines.flatMap(({ name, distribution }) => distribution.warnings.map((text) => `${name}: ${text}`)),
     ],
   };

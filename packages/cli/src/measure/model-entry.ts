@@ -25,9 +25,11 @@ export async function readEntry(folder: string, name = basename(resolve(folder))
 
 /**
  * The data folder for a model: `given`, else the one its manifest names.
- * Throws `DATA_MISSING` with what to give when neither is there.
+ * Throws `DATA_MISSING` with what to give when neither is there, `MANIFEST_INVALID` when the manifest is needed and is
+ * not one that a run wrote.
  */
 export async function dataFolderOf(entry: ModelEntry, given: string | undefined): Promise<string> {
+  if (given === undefined && entry.manifest === undefined) await readStageManifest(entry.folder);
   const recorded = entry.manifest?.data === undefined ? undefined : join(entry.folder, entry.manifest.data.folder);
   const folder = given ?? recorded;
   if (folder !== undefined && (await stat(folder).catch(() => undefined)) !== undefined) return folder;

@@ -44,6 +44,17 @@ it('refuses an out that is an input, however it is written', async () => {
 it('allows a folder beside the input, also one whose name begins with it', async () => {
   await checkOut(quantize(model, `${model}-int8`));
   await checkOut(quantize(`${model}-fp32`, model));
+  const prepared = join(root, 'new.data');
+  await mkdir(prepared);
+  await checkOut({ ...common, kind: 'train', data: prepared, out: join(root, 'new') } as unknown as MakeTask);
+});
+
+it('refuses raw data in the folder that its prepared texts replace', async () => {
+  const data = join(root, 'raw.data', 'rows.csv');
+  await mkdir(join(root, 'raw.data'));
+  await writeFile(data, 'text,label\n');
+  const task = { ...common, kind: 'train', data, out: join(root, 'raw') } as unknown as MakeTask;
+  await expect(checkOut(task)).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
 });
 
 it('names a path that can not be written', async () => {

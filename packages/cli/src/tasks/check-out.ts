@@ -7,21 +7,24 @@ import type { MakeTask } from '../make.ts';
  * Checks that `out` can be replaced without losing what the task reads, and makes the folder it will lie in.
  * Links, `.` and `..` are resolved before paths are compared.
  *
- * @throws SlmError `OUT_IS_INPUT` when `out` is a folder the task reads or holds one, `OUT_EXISTS` when it is something
- *   else than a model folder, `OUT_UNWRITABLE` when its folder can't be made
+ * @throws SlmError `OUT_EXISTS` when `out` is something else than a model folder, `OUT_IS_INPUT` when it, or a folder
+ *   written beside it, is or holds what the task reads, `OUT_UNWRITABLE` when its folder can't be made
  */
 export async function checkOut(task: MakeTask): Promise<void> {
   const { out } = task;
-  const target = await realPath(out);
-  for (const input of inputsOf(task)) {
-    const path = await realPath(input);
-    if (path !== target && !path.startsWith(target + sep)) continue;
-    throw new SlmError(
-      'OUT_IS_INPUT',
-      `${out}: expected another folder than ${input}, which is read, got the same or one around it (name another --out)`,
-    );
-  }
   await requireReplaceable(out);
+  const isRaw = task.data !== undefined && (await stat(task.data).catch(() => undefined))?.isFile() === true;
+  for (const written of [out, `${out}.work`, ...(isRaw ? [`${out}.data`] : [])]) {
+    const target = await realPath(written);
+    for (const input of inputsOf(task)) {
+      const path = await realPath(input);
+      if (path !== target && !path.startsWith(target + sep)) continue;
+      throw new SlmError(
+        'OUT_IS_INPUT',
+        `${written}: expected a folder apart from ${input}, which is read, got the same or one around it (name another --out)`,
+      );
+    }
+  }
   await requireWritable(out);
 }
 

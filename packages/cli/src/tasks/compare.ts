@@ -55,16 +55,19 @@ export async function* compare(task: CompareTask, signal: AbortSignal): AsyncGen
 
 async function openSide(folder: string, name: string): Promise<Side> {
   const isModel = (await stat(join(folder, 'config.json')).catch(() => undefined)) !== undefined;
-  const last = isModel ? undefined : await lastModel(folder);
-  if (last === undefined) return { kind: 'model', name, entry: await readEntry(folder, name) };
+  if (isModel) return { kind: 'model', name, entry: await readEntry(folder, name) };
   const path = join(folder, 'report.json');
-  if ((await stat(path).catch(() => undefined)) === undefined) {
-    throw new SlmError(
-      'RUN_INCOMPLETE',
-      `${folder}: expected a run with a report, got none (slm-compress report ${folder})`,
-    );
-  }
-  return { kind: 'run', name, report: await readReport(path), final: await readEntry(last) };
+  const hasReport = (await stat(path).catch(() => undefined)) !== undefined;
+  const report = hasReport ? await readReport(path) : undefined;
+  const last = await lastModel(folder);
+  if (report !== undefined && last !== undefined) return { kind: 'run', name, report, final: await readEntry(last) };
+  if (report === undefined && last === undefined) return { kind: 'model', name, entry: await readEntry(folder, name) };
+  throw new SlmError(
+    'RUN_INCOMPLETE',
+    report === undefined
+      ? `${folder}: expected a run with a report, got none (slm-compress report ${folder})`
+      : `${folder}: expected a run with its models, got report.json alone (run its recipe again)`,
+  );
 }
 
 async function* measureModels(
