@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MakeTask } from '../make.ts';
 import { checkOut, requireWritable } from './check-out.ts';
-import { makeFolder } from './make-folder.ts';
+import { makeFolder, plainPath } from './make-folder.ts';
 
 let root = '';
 let model = '';
@@ -39,6 +39,10 @@ it('refuses an out that is an input, however it is written', async () => {
   const work = makeFolder(quantize(model, `${model}/.`), new AbortController().signal);
   await expect(work.next()).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
   expect(await readFile(join(model, 'manifest.json'), 'utf8')).toBe('{}');
+});
+
+it('takes slashes and dots off the end of an out, so that X.data lies beside X', () => {
+  for (const out of ['a/b', 'a/b/', 'a/b/.', './a/b//']) expect(plainPath(out)).toBe(join('a', 'b'));
 });
 
 it('allows a folder beside the input, also one whose name begins with it', async () => {

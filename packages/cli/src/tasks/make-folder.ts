@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, normalize, resolve } from 'node:path';
 import {
   digestOf,
   makeModel,
@@ -21,7 +21,8 @@ import type { MadeFolder } from './task.ts';
  * Makes one model folder from a data set or from another model folder. Checkpoints lie in `OUT.work` until it is done.
  * Throws as `checkOut` does, before any work.
  */
-export async function* makeFolder(task: MakeTask, signal: AbortSignal): AsyncGenerator<StageEvent, MadeFolder> {
+export async function* makeFolder(given: MakeTask, signal: AbortSignal): AsyncGenerator<StageEvent, MadeFolder> {
+  const task = { ...given, out: plainPath(given.out) };
   const { out } = task;
   await checkOut(task);
   const name = basename(resolve(out));
@@ -106,6 +107,11 @@ async function* openTokenizer(
   };
   yield* tokenizerStage(context, options, dataFolder);
   return out;
+}
+
+/** The path without `.` and slashes at its end, so that a suffix names a folder beside it, not in it. */
+export function plainPath(path: string): string {
+  return normalize(path).replace(/(?<=.)[\\/]+$/, '');
 }
 
 /** Whether there is something to go on from, such as a checkpoint. */
