@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SlmError } from '@slm-compress/onnx';
+import { isSlmError, SlmError } from '@slm-compress/onnx';
 import { modelStages } from './tasks/report.ts';
 
 /**
@@ -25,7 +25,7 @@ export async function defaultModel(): Promise<string> {
   }
   runs.sort((a, b) => b.time - a.time);
   for (const { folder } of runs) {
-    const last = await lastModel(folder);
+    const last = await lastModel(folder).catch(() => undefined);
     if (last !== undefined) return last;
   }
   const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -39,9 +39,15 @@ export async function defaultModel(): Promise<string> {
   );
 }
 
-/** The model that a run ends in, `int8` before others; undefined where there is no run. */
+/**
+ * The model that a run ends in, `int8` before others; undefined where there is no run.
+ * Throws `MANIFEST_INVALID` when a manifest of the run is damaged, rather than choose another model.
+ */
 export async function lastModel(run: string): Promise<string | undefined> {
-  const stages = await modelStages(run).catch(() => []);
+  const stages = await modelStages(run).catch((error: unknown) => {
+    if (isSlmError(error) && error.code === 'MANIFEST_INVALID') throw error;
+    return [];
+  });
   const last = stages.find(({ name }) => name === 'int8') ?? stages.at(-1);
   return last === undefined ? undefined : join(run, last.name);
 }

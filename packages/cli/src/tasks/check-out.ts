@@ -45,7 +45,7 @@ export async function requireWritable(out: string): Promise<void> {
 export function outError(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
   if (!unwritable.has(code)) return error;
-  const message = `${path}: expected a folder that can be written, got ${code} (name another --out)`;
+  const message = `${path}: expected a folder that can be written, got ${code === 'EEXIST' ? 'ENOTDIR' : code} (name another --out)`;
   return new SlmError('OUT_UNWRITABLE', message, { cause: error });
 }
 

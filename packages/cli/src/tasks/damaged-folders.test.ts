@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { modelFolderOf } from '../default-model.ts';
 import { dataFolderOf, readEntry } from '../measure/model-entry.ts';
 import { compare } from './compare.ts';
 
@@ -23,6 +24,16 @@ it('names a manifest.json that is JSON but no manifest where the manifest is nee
     message: expect.stringContaining('manifest.json: expected the manifest of a stage'),
   });
   expect(await dataFolderOf(entry, root)).toBe(root);
+});
+
+it('a run whose last model has a damaged manifest is not answered by another model', async () => {
+  const run = join(root, 'damaged-run');
+  await mkdir(join(run, 'int8'), { recursive: true });
+  await writeFile(join(run, 'int8', 'manifest.json'), '[]');
+  await expect(modelFolderOf(run)).rejects.toMatchObject({
+    code: 'MANIFEST_INVALID',
+    message: expect.stringContaining(join(run, 'int8', 'manifest.json')),
+  });
 });
 
 it('compare names a broken report.json', async () => {

@@ -35,7 +35,8 @@ export async function* report(
 
 /**
  * The model stages of a run folder, parents before children and otherwise in the order of their kinds and names.
- * Throws `RUN_MISSING` when there is no such folder and `RUN_INCOMPLETE` when it holds no model.
+ * Throws `RUN_MISSING` when there is no such folder and `RUN_INCOMPLETE` when it holds no model, and
+ * `MANIFEST_INVALID` when a folder's manifest is damaged.
  */
 export async function modelStages(folder: string): Promise<StageManifest[]> {
   const names = await readdir(folder).catch((cause: unknown) => {
@@ -47,9 +48,7 @@ export async function modelStages(folder: string): Promise<StageManifest[]> {
   });
   const found: StageManifest[] = [];
   for (const name of names.sort()) {
-    const manifest = name.startsWith('.')
-      ? undefined
-      : await readStageManifest(join(folder, name)).catch(() => undefined);
+    const manifest = name.startsWith('.') ? undefined : await readStageManifest(join(folder, name));
     if (manifest !== undefined && kinds.includes(manifest.kind)) found.push(manifest);
   }
   if (found.length === 0)

@@ -1,0 +1,10 @@
+import { tmpdir } from 'node:os';
+import { expect, it } from 'vitest';
+import { sourceDigest } from './source.ts';
+
+it('says of a missing data file what helps on a command line and in a recipe', async () => {
+  await expect(sourceDigest('no-such-file.csv', tmpdir())).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+    message: expect.stringMatching(/no-such-file\.csv: .* got ENOENT \(check the path, data\.source in a recipe\)/),
+  });
+});
