@@ -72,3 +72,7 @@ it('names a path that can not be written', async () => {
   });
   await expect(requireWritable(join(root, 'file'))).rejects.toMatchObject({ code: 'OUT_UNWRITABLE' });
 });
+
+it.skipIf(process.platform !== 'linux')('refuses a file system that takes no folders, and does not hang', async () => {
+  await expect(requireWritable('/proc/x')).rejects.toMatchObject({ code: 'OUT_UNWRITABLE' });
+});

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, realpath, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { MakeTask } from '../make.ts';
@@ -33,7 +33,8 @@ export async function requireWritable(out: string): Promise<void> {
   const parent = dirname(resolve(out));
   try {
     await mkdir(parent, { recursive: true });
-    await access(parent, constants.W_OK);
+    // A probe rather than access(), which lets root pass everywhere; on /proc, a recursive mkdir would try for ever.
+    await rmdir(await mkdtemp(join(parent, '.slm-compress-')));
   } catch (error) {
     throw outError(parent, error);
   }
