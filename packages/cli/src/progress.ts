@@ -103,7 +103,10 @@ function status(event: StageEvent): Status | undefined {
 function headline(event: StageEvent): string | undefined {
   switch (event.kind) {
     case 'stage-start':
-      return `${pc.bold(`[${event.index + 1}/${event.count}] ${event.stage}`)} ${pc.dim(event.stageKind)}`;
+      return [
+        pc.bold(`[${event.index + 1}/${event.count}] ${event.stage}`),
+        ...(event.stageKind === event.stage ? [] : [pc.dim(event.stageKind)]),
+      ].join(' ');
     case 'stage-end': {
       const figures = Object.entries(event.metrics).map(([name, value]) => `${name} ${formatFigure(value)}`);
       const took = event.status === 'cached' ? 'unchanged' : `done in ${formatSeconds(event.seconds)}`;
