@@ -66,9 +66,11 @@ test('the models answer, and the single verbs work on their folders alone', asyn
   const answer = await slmCompress(['predict', 'rose tulip soil lawn hedge', '--model', int8, '--json']);
   expect(JSON.parse(answer.stdout)).toMatchObject({ label: 'garden', truncated: false });
   const lines = await slmCompress(['predict', '-', '--model', int8], {
-    input: 'pan oven flour butter\nivy fern moss lawn\n',
+    input: 'pan oven flour butter\n \nivy fern moss lawn\n',
   });
-  expect(lines.stdout.split('\n').map((line) => line.split('\t')[0])).toEqual(['kitchen', 'garden', '']);
+  expect(lines.stdout.split('\n').map((line) => line.split('\t')[0])).toEqual(['kitchen', '', 'garden', '']);
+  const blank = await slmCompress(['predict', ' ', '--model', int8]);
+  expect(blank).toMatchObject({ code: 1, stderr: expect.stringContaining('TEXT_EMPTY') });
 
   const evaluated = await slmCompress(['eval', int8, '--json']);
   expect(JSON.parse(evaluated.stdout).evaluation.accuracy).toBeGreaterThan(0.8);
