@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** Parser of an option that is a whole number within bounds. */
 export function integerIn(low: number, high: number): (text: string) => number {
@@ -35,3 +35,8 @@ export const workersOption = () =>
 
 export const dataOption = () =>
   new Option('--data <path>', 'data folder, .jsonl or .csv file (default: the one the model was made from)');
+
+/** Adds what every command that computes takes: `--seed` (42 by default), `--workers` and `--json`. */
+export function addRunOptions(command: Command): Command {
+  return command.addOption(seedOption().default(42)).addOption(workersOption()).addOption(jsonOption());
+}

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { withInterrupts } from '../interrupts.ts';
-import { dataOption, jsonOption, seedOption, workersOption } from '../options.ts';
+import { addRunOptions, dataOption } from '../options.ts';
 import { log, print, printJson } from '../output.ts';
 import { createProgress } from '../progress.ts';
 import { terminalTable } from '../report/terminal-table.ts';
@@ -8,17 +8,15 @@ import { runTask } from '../task-client.ts';
 
 /** `compare A B…`: any model folders on the same data, or runs by their reports. */
 export function compareCommand(): Command {
-  return new Command('compare')
+  const command = new Command('compare')
     .description('Compare models or whole runs: quality, paired tests, size, speed, memory.')
     .argument(
       '<models...>',
       'model folders (measured on the same data) or run folders (with the figures of their reports)',
     )
     .option('--html <file>', 'also write the comparison as a page')
-    .addOption(dataOption())
-    .addOption(seedOption().default(42))
-    .addOption(workersOption())
-    .addOption(jsonOption())
+    .addOption(dataOption());
+  return addRunOptions(command)
     .addHelpText(
       'after',
       '\nExample:\n  $ slm-compress compare runs/spam-filter/teacher runs/spam-filter/int8 --html compare.html\n',

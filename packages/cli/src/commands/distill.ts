@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { runMakeTask } from '../make.ts';
-import { dataOption, jsonOption, seedOption, workersOption } from '../options.ts';
+import { addRunOptions, dataOption } from '../options.ts';
 import {
   addArchitectureOptions,
   addDistillationOptions,
@@ -19,10 +19,7 @@ export function distillCommand(): Command {
     .requiredOption('--out <dir>', 'model folder to write')
     .addOption(dataOption());
   addDistillationOptions(addTrainingOptions(addArchitectureOptions(command), { epochs: 6, learningRate: 1e-3 }));
-  return command
-    .addOption(seedOption().default(42))
-    .addOption(workersOption())
-    .addOption(jsonOption())
+  return addRunOptions(command)
     .addHelpText(
       'after',
       '\nExample:\n  $ slm-compress distill runs/spam-filter/teacher --out models/student --hidden-size 64\n',

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { UsageError } from '../exit-codes.ts';
 import { runMakeTask } from '../make.ts';
-import { dataOption, integerIn, jsonOption, numberIn, seedOption, workersOption } from '../options.ts';
+import { addRunOptions, dataOption, integerIn, numberIn } from '../options.ts';
 import {
   addDistillationOptions,
   addTrainingOptions,
@@ -36,10 +36,7 @@ export function pruneCommand(): Command {
     .option('--teacher <dir>', 'model folder to learn from while recovering')
     .addOption(dataOption());
   addDistillationOptions(addTrainingOptions(command, { epochs: 2, learningRate: 5e-4 }));
-  return command
-    .addOption(seedOption().default(42))
-    .addOption(workersOption())
-    .addOption(jsonOption())
+  return addRunOptions(command)
     .addHelpText(
       'after',
       '\nExamples:\n  $ slm-compress prune runs/spam-filter/distilled --out models/half --heads 0.5 --intermediate 0.5\n' +

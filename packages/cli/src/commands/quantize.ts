@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
 import { runMakeTask } from '../make.ts';
-import { dataOption, integerIn, jsonOption, numberIn, seedOption, workersOption } from '../options.ts';
+import { addRunOptions, dataOption, integerIn, numberIn } from '../options.ts';
 import { checked } from '../training-options.ts';
 
 /** `quantize MODEL --out DIR`: static int8, calibrated on training texts. */
 export function quantizeCommand(): Command {
-  return new Command('quantize')
+  const command = new Command('quantize')
     .description('Make an int8 model: weights per channel, activations calibrated on training texts.')
     .argument('<model>', 'model folder (FP32)')
     .requiredOption('--out <dir>', 'model folder to write')
@@ -18,10 +18,8 @@ export function quantizeCommand(): Command {
         .default(99.999),
     )
     .addOption(new Option('--samples <n>', 'training texts to calibrate on').argParser(integerIn(1, 1e6)).default(256))
-    .addOption(dataOption())
-    .addOption(seedOption().default(42))
-    .addOption(workersOption())
-    .addOption(jsonOption())
+    .addOption(dataOption());
+  return addRunOptions(command)
     .addHelpText(
       'after',
       '\nExample:\n  $ slm-compress quantize runs/spam-filter/pruned --out models/int8 --method percentile\n',

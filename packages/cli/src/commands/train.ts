@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { runMakeTask } from '../make.ts';
-import { integerIn, jsonOption, seedOption, workersOption } from '../options.ts';
+import { addRunOptions, integerIn } from '../options.ts';
 import {
   addArchitectureOptions,
   addTrainingOptions,
@@ -23,10 +23,7 @@ export function trainCommand(): Command {
     )
     .addOption(new Option('--max-length <n>', 'tokens a text is cut to').argParser(integerIn(8, 4096)).default(128));
   addTrainingOptions(addArchitectureOptions(command), { epochs: 4, learningRate: 5e-4 });
-  return command
-    .addOption(seedOption().default(42))
-    .addOption(workersOption())
-    .addOption(jsonOption())
+  return addRunOptions(command)
     .addHelpText(
       'after',
       '\nThe prepared texts are kept in DIR.data beside --out DIR, checkpoints in DIR.work until the model is done.\n' +

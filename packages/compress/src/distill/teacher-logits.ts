@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Engine, isSlmError, SlmError, type Tensor } from '@slm-compress/onnx';
 import { decodeSafetensors, predictLogits, writeSafetensors } from '@slm-compress/trainer';
+import { sha256 } from '../sha256.ts';
 
 /** Digests of everything the logits depend on. */
 export interface TeacherKey {
@@ -60,7 +61,7 @@ export async function teacherLogits(
   }
   await mkdir(options.cacheDir, { recursive: true });
   const tensor: Tensor = { type: 'float32', dims: [ids.length, logits.length / ids.length], data: logits };
-  await writeSafetensors(path, new Map([['logits', tensor]]), { key: digest, sha256: dataDigest(logits) });
+  await writeSafetensors(path, new Map([['logits', tensor]]), { key: digest, sha256: sha256(logits) });
   return { logits, cached: false, path };
 }
 
@@ -86,7 +87,7 @@ async function readEntry(path: string, digest: string, texts: number): Promise<F
     const tensor = tensors.get('logits');
     if (!(tensor?.data instanceof Float32Array) || tensor.dims.length !== 2 || tensor.dims[0] !== texts)
       return undefined;
-    return metadata.key === digest && metadata.sha256 === dataDigest(tensor.data) ? tensor.data : undefined;
+    return metadata.key === digest && metadata.sha256 === sha256(tensor.data) ? tensor.data : undefined;
   } catch (error) {
     if (isSlmError(error) && error.code === 'SAFETENSORS_CORRUPT') return undefined;
     throw error;
@@ -97,8 +98,4 @@ function keyDigest(key: TeacherKey, ids: readonly Int32Array[]): string {
   const hash = createHash('sha256').update(JSON.stringify([key.model, key.data, key.tokenizer, ids.length]));
   for (const text of ids) hash.update(`${text.length}:`).update(text);
   return hash.digest('hex');
-}
-
-function dataDigest(data: Float32Array): string {
-  return createHash('sha256').update(data).digest('hex');
 }

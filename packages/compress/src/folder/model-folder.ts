@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { decodeModel, encodeModel, type Model, SlmError } from '@slm-compress/onnx';
+import { sha256 } from '../sha256.ts';
 
 /** What `manifest.json` says: lineage as given by the writer, and every file's size and digest. */
 export interface ModelManifest {
@@ -180,8 +180,4 @@ function corrupt(where: string, problem: string): SlmError {
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
-}
-
-function sha256(data: Uint8Array | string): string {
-  return createHash('sha256').update(data).digest('hex');
 }

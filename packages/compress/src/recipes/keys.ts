@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../sha256.ts';
 
 /** JSON with sorted keys, so that equal values have equal text; `undefined` members are left out. */
 export function canonicalJson(value: unknown): string {
@@ -7,11 +7,6 @@ export function canonicalJson(value: unknown): string {
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
       : member,
   );
-}
-
-/** SHA-256 of bytes or text, in hex. */
-export function sha256(data: Uint8Array | string): string {
-  return createHash('sha256').update(data).digest('hex');
 }
 
 /** SHA-256 of the canonical JSON of a value, in hex. */

@@ -2,7 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import { z } from 'zod';
-import { canonicalJson, digestOf, sha256 } from './keys.ts';
+import { sha256 } from '../sha256.ts';
+import { canonicalJson, digestOf } from './keys.ts';
 
 const parentSchema = z.object({
   role: z.enum(['from', 'teacher']),

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SlmError } from '@slm-compress/onnx';
-import { sha256 } from './keys.ts';
+import { sha256 } from '../sha256.ts';
 
 /**
  * Digest of a data source: of a file's bytes, or of an npm package's name and version.
