@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { decodeModel, encodeModel, type Model, SlmError } from '@slm-compress/onnx';
 import { sha256 } from '../sha256.ts';
+import { replaceFolder } from './replace-folder.ts';
 
 /** What `manifest.json` says: lineage as given by the writer, and every file's size and digest. */
 export interface ModelManifest {
@@ -136,22 +137,6 @@ async function readTokenizer(tokenizer: ModelFolderContents['tokenizer']): Promi
     throw new SlmError('MODEL_FOLDER_TOKENIZER', `writeModelFolder: expected a tokenizer.json, got ${got}`);
   }
   return files;
-}
-
-async function replaceFolder(temporary: string, target: string): Promise<void> {
-  const old = join(dirname(target), `.${basename(target)}.${process.pid}.old`);
-  await rm(old, { recursive: true, force: true });
-  const replaced = await rename(target, old).then(
-    () => true,
-    () => false,
-  );
-  try {
-    await rename(temporary, target);
-  } catch (error) {
-    if (replaced) await rename(old, target);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
 }
 
 async function readPart(path: string): Promise<Uint8Array> {

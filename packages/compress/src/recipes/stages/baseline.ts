@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { naiveBayes, readDataFolder } from '@slm-compress/text';
 import type { StageEvent } from '../events.ts';
 import type { StageManifest } from '../lineage.ts';
-import { replaceFolder } from '../staging.ts';
+import { writeStageFolder } from '../staging.ts';
 import { type CommonContext, commonLineage } from './data.ts';
 
 /** Counts words for naive Bayes, the row that every report compares with. */
@@ -15,7 +15,7 @@ export async function* baselineStage(
   yield { kind: 'progress', stage: 'naive-bayes', phase: 'words', done: 0, total: 0 };
   const model = naiveBayes(train, labels);
   const right = validation.filter(({ text, label }) => labels[model.predict(text).label] === label).length;
-  return await replaceFolder(context.out, context.work, async (folder) => {
+  return await writeStageFolder(context.out, context.work, async (folder) => {
     await writeFile(join(folder, 'model.json'), JSON.stringify(model.toJSON()));
     return commonLineage(context, 'baseline', {}, { validationAccuracy: right / Math.max(1, validation.length) });
   });

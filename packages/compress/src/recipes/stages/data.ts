@@ -2,7 +2,7 @@ import { prepareData, writeDataFolder } from '@slm-compress/text';
 import type { StageEvent } from '../events.ts';
 import type { Lineage, StageManifest } from '../lineage.ts';
 import type { DataOptions } from '../schema.ts';
-import { replaceFolder } from '../staging.ts';
+import { writeStageFolder } from '../staging.ts';
 import { relay } from './relay.ts';
 
 /** What the stages before the models work with. */
@@ -45,7 +45,7 @@ export async function* dataStage(
     validation: validation.length,
     test: test.length,
   };
-  return await replaceFolder(out, work, async (folder) => {
+  return await writeStageFolder(out, work, async (folder) => {
     await writeDataFolder(folder, splits);
     return commonLineage(context, 'data', options, metrics);
   });

@@ -2,7 +2,7 @@ import { readDataFolder, trainWordPiece, writeTokenizer } from '@slm-compress/te
 import type { StageEvent } from '../events.ts';
 import type { StageManifest } from '../lineage.ts';
 import type { TokenizerOptions } from '../schema.ts';
-import { replaceFolder } from '../staging.ts';
+import { writeStageFolder } from '../staging.ts';
 import { type CommonContext, commonLineage } from './data.ts';
 
 /** Learns a WordPiece vocabulary from the training split. */
@@ -23,7 +23,7 @@ export async function* tokenizerStage(
       ...(minFrequency === undefined ? {} : { minFrequency }),
     },
   );
-  return await replaceFolder(context.out, context.work, async (folder) => {
+  return await writeStageFolder(context.out, context.work, async (folder) => {
     await writeTokenizer(folder, files);
     return commonLineage(context, 'tokenizer', options, { vocabSize: files.vocabSize });
   });
