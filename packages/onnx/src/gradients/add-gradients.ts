@@ -1,5 +1,6 @@
 import { SlmError } from '../errors.ts';
 import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
+import { rowOf } from '../operator.ts';
 import { materialize } from './broadcast.ts';
 import type { Emitter } from './emitter.ts';
 import { createEmitter } from './emitter.ts';
@@ -81,7 +82,7 @@ export function addGradients(model: Model, options: GradientOptions): Differenti
   for (const node of [...graph.nodes].reverse()) {
     const reached = node.outputs.some((output) => contributions.has(output) && active.has(output));
     if (!reached) continue;
-    const rule = node.domain === '' || node.domain === 'ai.onnx' ? gradients[node.opType] : undefined;
+    const rule = rowOf(gradients, node);
     const refuse = (reason: string): never => {
       const source = options.parameters.find((parameter) => findPath(graph, parameter, node) !== undefined);
       const path = source === undefined ? undefined : findPath(graph, source, node);
@@ -231,7 +232,7 @@ function activeValues(graph: Graph, parameters: readonly string[]): ReadonlySet<
   const active = new Set(parameters);
   for (const node of graph.nodes) {
     if (!node.inputs.some((input) => active.has(input))) continue;
-    const rule = gradients[node.opType];
+    const rule = rowOf(gradients, node);
     if (rule && ('stops' in rule || rule.passes?.(node) === false)) continue;
     for (const output of node.outputs) if (output !== '') active.add(output);
   }
@@ -279,11 +280,11 @@ function noGradient(graph: Graph, parameter: string, loss: string): SlmError {
   const target = graph.nodes.find((node) => node.outputs.includes(loss))!;
   const path = findPath(graph, parameter, target);
   const blocking = path?.find((node) => {
-    const rule = gradients[node.opType];
+    const rule = rowOf(gradients, node);
     return rule && ('stops' in rule || rule.passes?.(node) === false);
   });
   if (path && blocking) {
-    const rule = gradients[blocking.opType]!;
+    const rule = rowOf(gradients, blocking)!;
     const reason = 'stops' in rule ? rule.stops : 'its output type carries no gradient';
     return unsupported(blocking, reason, parameter, path.slice(0, path.indexOf(blocking) + 1));
   }

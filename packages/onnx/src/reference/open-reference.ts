@@ -1,6 +1,7 @@
 import type { Engine, RunOptions, Tensors } from '../engine.ts';
 import { SlmError } from '../errors.ts';
 import type { Model, Tensor } from '../model.ts';
+import { operatorKey, rowOf } from '../operator.ts';
 import { createContext } from './kernel.ts';
 import { referenceKernels } from './table.ts';
 import type { Precision, Value } from './value.ts';
@@ -23,11 +24,10 @@ export async function openReference(model: Model, options: ReferenceOptions = {}
   const { graph } = model;
   const opset = model.opsets[''] ?? 1;
   for (const node of graph.nodes) {
-    if (referenceKernels[node.opType] && (node.domain === '' || node.domain === 'ai.onnx')) continue;
-    const operator = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
+    if (rowOf(referenceKernels, node)) continue;
     throw new SlmError(
       'REFERENCE_UNSUPPORTED',
-      `reference, node "${node.name}": expected an operator with a kernel, got ${operator}`,
+      `reference, node "${node.name}": expected an operator with a kernel, got ${operatorKey(node)}`,
     );
   }
   const constants = new Map<string, Value>();
@@ -45,7 +45,7 @@ export async function openReference(model: Model, options: ReferenceOptions = {}
     for (const node of graph.nodes) {
       signal?.throwIfAborted();
       const inputs = node.inputs.map((input) => (input === '' ? undefined : values.get(input)));
-      const outputs = referenceKernels[node.opType]!(createContext(node, inputs, opset));
+      const outputs = rowOf(referenceKernels, node)!(createContext(node, inputs, opset));
       for (const [index, output] of node.outputs.entries()) {
         const made = outputs[index];
         if (output === '' || !made) continue;

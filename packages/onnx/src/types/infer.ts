@@ -1,4 +1,5 @@
 import type { Attribute, Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
+import { rowOf } from '../operator.ts';
 import { subgraphs } from '../rewrite.ts';
 import { mergeDim } from './dims.ts';
 import { mathRules, microsoftRules } from './math-rules.ts';
@@ -6,8 +7,8 @@ import { type KnownValue, type RuleContext, type TypeRule, tensor } from './rule
 import { shapeRules } from './shape-rules.ts';
 import { knownTensor, valueRules } from './value-rules.ts';
 
-/** Type rules by operator of the domain ai.onnx, one row each. */
-export const typeRules: Readonly<Record<string, TypeRule>> = { ...mathRules, ...shapeRules };
+/** Type rules by operator (`operatorKey`), one row each. */
+export const typeRules: Readonly<Record<string, TypeRule>> = { ...mathRules, ...shapeRules, ...microsoftRules };
 
 /** What is known while a graph is inferred. */
 interface Scope {
@@ -84,9 +85,7 @@ function inferNode(
       return inferred.outputs.map((output) => output.type);
     },
   };
-  const table = node.domain === '' ? typeRules : node.domain === 'com.microsoft' ? microsoftRules : {};
-  const rule = Object.hasOwn(table, node.opType) ? table[node.opType] : undefined;
-  const found = rule?.(context) ?? [];
+  const found = rowOf(typeRules, node)?.(context) ?? [];
   node.outputs.forEach((name, index) => {
     if (name === '') return;
     const type = merged(found[index], outputs.get(name) ?? before.get(name));
@@ -94,8 +93,7 @@ function inferNode(
     scope.types.set(name, type);
     if (!sameType(type, before.get(name))) types.set(name, type);
   });
-  const valueRule = node.domain === '' && Object.hasOwn(valueRules, node.opType) ? valueRules[node.opType] : undefined;
-  const known = valueRule?.(context);
+  const known = rowOf(valueRules, node)?.(context);
   if (known !== undefined) scope.known.set(node.outputs[0]!, known);
   return subgraphs(node).length === 0 ? node : inferSubgraphs(node, scope);
 }

@@ -124,13 +124,13 @@ export const mathRules: Readonly<Record<string, TypeRule>> = {
 
 /** Operators of ONNX Runtime's own domain that compression and language models use. */
 export const microsoftRules: Readonly<Record<string, TypeRule>> = {
-  Gelu: same,
-  FastGelu: same,
-  BiasGelu: same,
-  QuickGelu: same,
-  QuantizeLinear: mathRules.QuantizeLinear!,
-  DequantizeLinear: mathRules.DequantizeLinear!,
-  FusedMatMul: ({ node, inputs: [a, b] }) => {
+  'com.microsoft.Gelu': same,
+  'com.microsoft.FastGelu': same,
+  'com.microsoft.BiasGelu': same,
+  'com.microsoft.QuickGelu': same,
+  'com.microsoft.QuantizeLinear': mathRules.QuantizeLinear!,
+  'com.microsoft.DequantizeLinear': mathRules.DequantizeLinear!,
+  'com.microsoft.FusedMatMul': ({ node, inputs: [a, b] }) => {
     const flip = (dims: readonly Dim[] | undefined, name: string) =>
       dims !== undefined && dims.length > 1 && intOf(node, name, 0) !== 0
         ? [...dims.slice(0, -2), dims.at(-1), dims.at(-2)]
@@ -139,12 +139,16 @@ export const microsoftRules: Readonly<Record<string, TypeRule>> = {
       return [a && tensor(a.type, undefined)];
     return [a && tensor(a.type, matMulDims(node, flip(a.dims, 'transA'), flip(b?.dims, 'transB')))];
   },
-  DynamicQuantizeMatMul: ({ node, inputs: [a, b] }) => [a && tensor(a.type, matMulDims(node, a.dims, b?.dims))],
-  MatMulIntegerToFloat: ({ node, inputs: [a, b, scale] }) => [
+  'com.microsoft.DynamicQuantizeMatMul': ({ node, inputs: [a, b] }) => [
+    a && tensor(a.type, matMulDims(node, a.dims, b?.dims)),
+  ],
+  'com.microsoft.MatMulIntegerToFloat': ({ node, inputs: [a, b, scale] }) => [
     tensor(scale?.type ?? 'float32', matMulDims(node, a?.dims, b?.dims)),
   ],
-  MatMulNBits: ({ node, inputs: [a] }) => [a && tensor(a.type, a.dims?.with(-1, intOf(node, 'N', undefined)))],
-  SkipLayerNormalization: ({ inputs: [x] }) => [x, undefined, undefined, x],
+  'com.microsoft.MatMulNBits': ({ node, inputs: [a] }) => [
+    a && tensor(a.type, a.dims?.with(-1, intOf(node, 'N', undefined))),
+  ],
+  'com.microsoft.SkipLayerNormalization': ({ inputs: [x] }) => [x, undefined, undefined, x],
 };
 
 function broadcastInputs({ node, inputs }: RuleContext): readonly Dim[] | undefined {
