@@ -1,10 +1,15 @@
 import type { Kernel } from './kernel.ts';
+import { attention } from './kernels/attention.ts';
+import { einsum } from './kernels/einsum.ts';
 import { elementwise } from './kernels/elementwise.ts';
 import { indexing } from './kernels/indexing.ts';
 import { linear } from './kernels/linear.ts';
+import { losses } from './kernels/losses.ts';
 import { normalization } from './kernels/normalization.ts';
 import { quantize } from './kernels/quantize.ts';
+import { recurrentKernels } from './kernels/recurrent.ts';
 import { reduce } from './kernels/reduce.ts';
+import { rotary } from './kernels/rotary.ts';
 import { shape } from './kernels/shape.ts';
 
 /** What each ai.onnx operator computes: one row per operator, in families. */
@@ -16,4 +21,9 @@ export const referenceKernels: Readonly<Record<string, Kernel>> = {
   ...reduce,
   ...normalization,
   ...quantize,
+  ...einsum,
+  ...losses,
+  ...attention,
+  ...rotary,
+  ...recurrentKernels,
 };

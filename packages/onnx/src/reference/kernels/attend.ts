@@ -1,0 +1,153 @@
+import type { KernelContext } from '../kernel.ts';
+import type { Value } from '../value.ts';
+import { broadcastOffset, fill, size, strides } from '../value.ts';
+import { evenShare, expectDims, expectRank, misshapen } from './expect-shape.ts';
+
+export interface Attention {
+  /** `[batch, heads, query, size]`. */
+  readonly query: Value;
+  /** `[batch, key heads, key, size]`; each key head serves `heads / key heads` neighbouring query heads. */
+  readonly key: Value;
+  /** `[batch, key heads, key, value size]`. */
+  readonly value: Value;
+  /** Factor of the products. Default 1/√size. */
+  readonly scale?: number | undefined;
+  /** Bounds the scores: softcap · tanh(score / softcap). 0: none. */
+  readonly softcap?: number;
+  /** Added to the scores: `[batch, heads, query, key]`. A row of −∞ attends to nothing and gives zeros. */
+  readonly bias?: Float64Array | undefined;
+  /** One more logit per head, which takes its share of the softmax and adds nothing. */
+  readonly sinks?: ArrayLike<number> | undefined;
+  readonly modifyScores?: (scores: Value) => Value;
+  readonly modifyProbabilities?: (probabilities: Value) => Value;
+}
+
+/** The stages of an attention; all but `output` are `[batch, heads, query, key]`. */
+export interface Attended {
+  readonly products: Value;
+  readonly capped: Value;
+  readonly biased: Value;
+  readonly probabilities: Value;
+  /** `[batch, heads, query, value size]`. */
+  readonly output: Value;
+}
+
+/** softmax(cap(scale · Q Kᵀ) + bias) V, every stage kept. Throws `REFERENCE_SHAPE`. */
+export function attend(c: KernelContext, attention: Attention): Attended {
+  const { query, key, value, softcap = 0, bias, sinks, modifyScores, modifyProbabilities } = attention;
+  const scores = shapeOfScores(c, query, key, value);
+  const [heads, width] = [query.dims[1]!, query.dims[3]!];
+  const [queries, keys] = [scores[2]!, scores[3]!];
+  const group = heads / key.dims[1]!;
+  const scale = attention.scale ?? 1 / Math.sqrt(width);
+
+  const products: Value = { type: query.type, dims: scores, data: new Float64Array(size(scores)) };
+  for (let row = 0, out = 0; row < scores[0]! * heads; row++) {
+    for (let i = 0; i < queries; i++) {
+      const q = (row * queries + i) * width;
+      for (let j = 0; j < keys; j++) {
+        const k = (Math.floor(row / group) * keys + j) * width;
+        let sum = 0;
+        for (let d = 0; d < width; d++) sum += query.data[q + d]! * key.data[k + d]!;
+        products.data[out++] = scale * sum;
+      }
+    }
+  }
+
+  const capped = softcap === 0 ? products : mapped(products, (score) => softcap * Math.tanh(score / softcap));
+  let biased = bias
+    ? mapped(capped, (score, i) => (bias[i] === Number.NEGATIVE_INFINITY ? bias[i] : score + bias[i]!))
+    : capped;
+  if (modifyScores) biased = sameShape(c, biased, modifyScores(biased));
+  const softened = softmaxRows(biased, sinks, queries);
+  const probabilities = modifyProbabilities ? sameShape(c, softened, modifyProbabilities(softened)) : softened;
+
+  const wide = value.dims[3]!;
+  const output: Value = {
+    type: query.type,
+    dims: [...scores.slice(0, 3), wide],
+    data: new Float64Array(size(scores.slice(0, 3)) * wide),
+  };
+  for (let row = 0; row < scores[0]! * heads; row++) {
+    for (let i = 0; i < queries; i++) {
+      const out = (row * queries + i) * wide;
+      for (let j = 0; j < keys; j++) {
+        const weight = probabilities.data[(row * queries + i) * keys + j]!;
+        if (weight === 0) continue;
+        const v = (Math.floor(row / group) * keys + j) * wide;
+        for (let d = 0; d < wide; d++) output.data[out + d]! += weight * value.data[v + d]!;
+      }
+    }
+  }
+  return { products, capped, biased, probabilities, output };
+}
+
+/** Checks the operands against each other; `[batch, heads, query, key]`. */
+function shapeOfScores(c: KernelContext, query: Value, key: Value, value: Value): number[] {
+  expectRank(c, 'queries', query, 4);
+  const [batch, heads, queries, width] = query.dims as [number, number, number, number];
+  expectDims(c, 'keys', key, [batch, undefined, undefined, width]);
+  expectDims(c, 'values', value, [batch, key.dims[1], key.dims[2], undefined]);
+  evenShare(c, 'query heads', heads, key.dims[1]!);
+  return [batch, heads, queries, key.dims[2]!];
+}
+
+function sameShape(c: KernelContext, before: Value, after: Value): Value {
+  expectDims(c, 'modified scores', after, before.dims);
+  return after;
+}
+
+function mapped({ type, dims, data }: Value, element: (x: number, i: number) => number): Value {
+  return { type, dims, data: data.map(element) };
+}
+
+/** Softmax of each row of keys; a row that is all −∞ becomes zeros. */
+function softmaxRows(scores: Value, sinks: ArrayLike<number> | undefined, queries: number): Value {
+  const keys = scores.dims[3]!;
+  const data = new Float64Array(scores.data.length);
+  for (let row = 0, start = 0; start < data.length; row++, start += keys) {
+    const sink = sinks ? sinks[Math.floor(row / queries) % scores.dims[1]!]! : Number.NEGATIVE_INFINITY;
+    let top = sink;
+    for (let j = 0; j < keys; j++) top = Math.max(top, scores.data[start + j]!);
+    if (top === Number.NEGATIVE_INFINITY) continue;
+    let sum = Math.exp(sink - top);
+    for (let j = 0; j < keys; j++) sum += data[start + j] = Math.exp(scores.data[start + j]! - top);
+    for (let j = 0; j < keys; j++) data[start + j]! /= sum;
+  }
+  return { ...scores, data };
+}
+
+/** What is added to the scores `[batch, heads, query, key]`: masks are put on one after the other. */
+export interface ScoreBias {
+  readonly data: Float64Array;
+  /** Adds a tensor that broadcasts to the scores. Throws `REFERENCE_SHAPE`. */
+  add(mask: Value): void;
+  /** Puts `penalty` on the pairs of a query and a key that must not meet. Default penalty −∞. */
+  forbid(when: (batch: number, query: number, key: number) => boolean, penalty?: number): void;
+}
+
+export function createScoreBias(c: KernelContext, dims: readonly number[]): ScoreBias {
+  const [batch, heads, queries, keys] = dims as [number, number, number, number];
+  const data = new Float64Array(size(dims));
+  return {
+    data,
+    add(mask) {
+      const lead = dims.length - mask.dims.length;
+      const fits = lead >= 0 && mask.dims.every((dim, axis) => dim === 1 || dim === dims[axis + lead]);
+      if (!fits) misshapen(c, `a mask that broadcasts to [${dims}]`, `[${mask.dims}]`);
+      const steps = strides(mask.dims);
+      const wide = fill(mask.type, dims, (at) => mask.data[broadcastOffset(mask.dims, steps, at)]!).data;
+      const boolean = mask.type === 'bool';
+      for (let i = 0; i < data.length; i++)
+        data[i]! += boolean ? (wide[i] === 0 ? Number.NEGATIVE_INFINITY : 0) : wide[i]!;
+    },
+    forbid(when, penalty = Number.NEGATIVE_INFINITY) {
+      for (let b = 0; b < batch; b++)
+        for (let i = 0; i < queries; i++)
+          for (let j = 0; j < keys; j++) {
+            if (!when(b, i, j)) continue;
+            for (let h = 0; h < heads; h++) data[((b * heads + h) * queries + i) * keys + j]! += penalty;
+          }
+    },
+  };
+}
