@@ -54,7 +54,7 @@ export function addGradients(model: Model, options: GradientOptions): Differenti
   const emitter = createEmitter(graph, opset, typesWithNamedDims({ ...model, graph }));
   const seed = lossSeed(graph, emitter, options.loss);
   const sparse = sparseLookups(graph, options);
-  const active = activeValues(graph, options.parameters);
+  const active = activeValues(graph, options.parameters, emitter.type);
   const contributions = new Map<string, string[]>([[options.loss, [seed]]]);
   const contribute = (value: string, gradient: string) => {
     const list = contributions.get(value);
@@ -228,12 +228,16 @@ function sparseLookups(graph: Graph, options: GradientOptions): ReadonlyMap<stri
 }
 
 /** Values that depend differentiably on a parameter. */
-function activeValues(graph: Graph, parameters: readonly string[]): ReadonlySet<string> {
+function activeValues(
+  graph: Graph,
+  parameters: readonly string[],
+  typeOf: (value: string) => TensorType | undefined,
+): ReadonlySet<string> {
   const active = new Set(parameters);
   for (const node of graph.nodes) {
     if (!node.inputs.some((input) => active.has(input))) continue;
     const rule = rowOf(gradients, node);
-    if (rule && ('stops' in rule || rule.passes?.(node) === false)) continue;
+    if (rule && ('stops' in rule || rule.passes?.(node, typeOf) === false)) continue;
     for (const output of node.outputs) if (output !== '') active.add(output);
   }
   return active;
@@ -262,7 +266,7 @@ function finish(
   const renames = new Map<string, string>();
   const outputs: ValueInfo[] = [...graph.outputs];
   for (const parameter of options.parameters) {
-    if (!contributions.has(parameter)) throw noGradient(graph, parameter, options.loss);
+    if (!contributions.has(parameter)) throw noGradient(graph, parameter, options.loss, emitter.type);
     const lookup = sparse.get(parameter);
     const output = `grad/${parameter}`;
     const gradient = lookup ? contributions.get(parameter)![0]! : full(parameter);
@@ -276,12 +280,17 @@ function finish(
   return { model: { ...model, graph: { ...graph, ...parts, outputs } }, gradients: found };
 }
 
-function noGradient(graph: Graph, parameter: string, loss: string): SlmError {
+function noGradient(
+  graph: Graph,
+  parameter: string,
+  loss: string,
+  typeOf: (value: string) => TensorType | undefined,
+): SlmError {
   const target = graph.nodes.find((node) => node.outputs.includes(loss))!;
   const path = findPath(graph, parameter, target);
   const blocking = path?.find((node) => {
     const rule = rowOf(gradients, node);
-    return rule && ('stops' in rule || rule.passes?.(node) === false);
+    return rule && ('stops' in rule || rule.passes?.(node, typeOf) === false);
   });
   if (path && blocking) {
     const rule = rowOf(gradients, blocking)!;

@@ -1,4 +1,4 @@
-import type { Attribute, Node } from '../model.ts';
+import type { Attribute, Node, TensorType } from '../model.ts';
 import type { Emitter } from './emitter.ts';
 
 /** What a rule sees of the node it differentiates. */
@@ -37,7 +37,7 @@ export type GradientRule =
   | {
       readonly backward: (context: GradientContext) => readonly (string | undefined)[];
       /** Whether the outputs depend differentiably on the inputs, for operators where this varies. */
-      readonly passes?: (node: Node) => boolean;
+      readonly passes?: (node: Node, typeOf: (value: string) => TensorType | undefined) => boolean;
     }
   | { readonly stops: string };
 
