@@ -1,12 +1,15 @@
 """Compares packages/onnx's schema table and operator signatures with those of the onnx Python package.
 
-Needs `onnx` and a built packages/onnx (`npx tsc -b packages/onnx`). Prints every difference; exit status 1 if there is one.
+Needs `onnx` and a built packages/onnx (`npx tsc -b packages/onnx`); compares the com.microsoft signatures too where
+`onnxruntime` is there. Prints every difference; exit status 1 if there is one. With `--write` the signature tables are
+written anew first.
 
-    python bench/peers/onnx-schema.py
+    python bench/peers/onnx-schema.py [--write]
 """
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -25,7 +28,7 @@ def ours():
         f"const check = await import('{DIST.as_uri()}/check/signatures.js');"
         f"const {{ dataTypes }} = await import('{DIST.as_uri()}/data-type.js');"
         "const types = Object.fromEntries(Object.entries(dataTypes).map(([name, row]) => [name, row.number]));"
-        "console.log(JSON.stringify([schema.onnxSchema, check.signatures, check.newestOpset, types]));"
+        "console.log(JSON.stringify([schema.onnxSchema, check.onnxSignatures, check.microsoftSignatures, check.newestOpset, types]));"
     )
     return json.loads(subprocess.check_output(["node", "--input-type=module", "-e", script]))
 
@@ -51,33 +54,71 @@ def descriptor():
     }
 
 
-def counted(low, high):
-    return str(low) if low == high else f"{low}.." if high >= UNBOUNDED else f"{low}..{high}"
+def counted(formal, low, high):
+    """`2`, `1..3`, `1..`; with `?0,1` when those of the first `low` may be omitted as well."""
+    option = [str(value.option).split(".")[-1] for value in formal]
+    omitted = ",".join(str(at) for at in range(low) if at < len(option) and option[at] == "Optional")
+    count = str(low) if low == high else f"{low}.." if high >= UNBOUNDED else f"{low}..{high}"
+    return f"{count}?{omitted}" if omitted else count
 
 
-def signature(schema):
-    def attribute(name, value):
-        return f"{name}{'!' if value.required else ''}:{KINDS[int(getattr(value.type, 'value', value.type))]}"
-
-    attributes = " ".join(sorted(attribute(name, value) for name, value in schema.attributes.items()))
-    return [counted(schema.min_input, schema.max_input), counted(schema.min_output, schema.max_output), attributes]
+def attribute(name, value):
+    return f"{name}{'!' if value.required else ''}:{KINDS[int(getattr(value.type, 'value', value.type))]}"
 
 
-def signatures(names):
+def table_of(schemas):
+    """One text per operator: its versions, each with the attributes that it adds to and takes from the one before."""
+    history = {}
+    for schema in sorted(schemas, key=lambda s: s.since_version):
+        key = f"{schema.domain}.{schema.name}" if schema.domain else schema.name
+        history.setdefault(key, {})[schema.since_version] = schema
     rows = {}
-    for name in names:
-        history = sorted(
-            (s for s in onnx.defs.get_all_schemas_with_history() if s.domain == "" and s.name == name and not s.deprecated),
-            key=lambda s: s.since_version,
-        )
-        history = [s for s in history if s.since_version <= 7][-1:] + [s for s in history if s.since_version > 7]
-        kept = []
-        for schema in history:
-            row = [schema.since_version, *signature(schema)]
-            if not kept or kept[-1][1:] != row[1:]:
-                kept.append(row)
-        rows[name] = kept
+    for key, versions in sorted(history.items()):
+        parts, before, last = [], set(), None
+        for since, schema in versions.items():
+            counts = [
+                counted(schema.inputs, schema.min_input, schema.max_input),
+                counted(schema.outputs, schema.min_output, schema.max_output),
+            ]
+            attributes = {attribute(name, value) for name, value in schema.attributes.items()}
+            state = "deprecated" if schema.deprecated else [*counts, attributes]
+            if state == last:
+                continue
+            last = state
+            if schema.deprecated:
+                parts.append(f"{since} deprecated")
+                continue
+            gone = sorted(f"-{text.split(':')[0].rstrip('!')}" for text in before - attributes)
+            parts.append(" ".join([str(since), *counts, *gone, *sorted(attributes - before)]))
+            before = attributes
+        rows[key] = " | ".join(parts)
     return rows
+
+
+def onnx_signatures():
+    return table_of(s for s in onnx.defs.get_all_schemas_with_history() if s.domain != "ai.onnx.preview")
+
+
+def microsoft_signatures():
+    """ONNX Runtime's, where the package is there."""
+    try:
+        from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
+    except ImportError:
+        return None
+    mine = [s for s in get_all_operator_schema() if s.domain == "com.microsoft" or s.name == "SimplifiedLayerNormalization"]
+    return table_of(mine)
+
+
+def write(name, doc, rows):
+    lines = ["/**", f" * {doc}", " * Written by `bench/peers/onnx-schema.py --write`; the form is that of `signatures.ts`.", " */"]
+    lines.append(f"export const {name}: Readonly<Record<string, string>> = {{")
+    for key, text in rows.items():
+        shown = key if key.isidentifier() else f"'{key}'"
+        line = f"  {shown}: '{text}',"
+        lines.extend([line] if len(line) <= 120 else [f"  {shown}:", f"    '{text}',"])
+    lines.append("};\n")
+    file = re.sub("S", "-s", name) + ".ts"
+    (DIST.parent / "src" / "check" / file).write_text("\n".join(lines), encoding="utf-8")
 
 
 def compare(what, table, truth):
@@ -90,16 +131,24 @@ def compare(what, table, truth):
 
 
 def main():
-    schema, table, newest, types = ours()
-    truth = descriptor()
-    wrong = compare("message", schema, truth)
-    wrong += compare("operator", table, signatures(table))
+    truth, theirs = onnx_signatures(), microsoft_signatures()
+    if "--write" in sys.argv:
+        write("onnxSignatures", "Signatures of the operators of ai.onnx, ai.onnx.ml and ai.onnx.preview.training.", truth)
+        if theirs is not None:
+            write("microsoftSignatures", "Signatures of the operators that ONNX Runtime adds.", theirs)
+        subprocess.check_call(["npx", "tsc", "-b", str(DIST.parent)])
+    schema, table, microsoft, newest, types = ours()
+    messages_ = descriptor()
+    wrong = compare("message", schema, messages_)
+    wrong += compare("operator", table, truth)
+    if theirs is not None:
+        wrong += compare("operator", microsoft, theirs)
     wrong += compare("newest opset", {"": newest}, {"": onnx.defs.onnx_opset_version()})
-    wrong += compare(
-        "element types", {"numbers": sorted(types.values())}, {"numbers": sorted(set(onnx.TensorProto.DataType.values()) - {0})}
-    )
-    fields = sum(len(value) for value in truth.values())
-    print(f"onnx {onnx.__version__}: {len(truth)} messages, {fields} fields, {len(table)} operators; {wrong} differences")
+    numbers = sorted(set(onnx.TensorProto.DataType.values()) - {0})
+    wrong += compare("element types", {"numbers": sorted(types.values())}, {"numbers": numbers})
+    fields = sum(len(value) for value in messages_.values())
+    own = "onnxruntime not there" if theirs is None else f"{len(theirs)} of ONNX Runtime"
+    print(f"onnx {onnx.__version__}: {len(messages_)} messages, {fields} fields, {len(truth)} operators, {own}; {wrong} differences")
     sys.exit(1 if wrong else 0)
 
 

@@ -32,7 +32,20 @@ describe('checkModel accepts', () => {
 
   it.each<[string, Model]>([
     ['a small model', valid()],
-    ['an operator without a signature', second({ opType: 'NewerOperator', attributes: {} })],
+    ['an operator newer than its table', second({ opType: 'NewerOperator', attributes: {} }, { opsets: { '': 99 } })],
+    [
+      'any operator of a foreign domain',
+      second({ opType: 'Whatever', domain: 'com.example', attributes: {} }, { opsets: { '': 17, 'com.example': 3 } }),
+    ],
+    [
+      'newer inputs and attributes of an operator of ONNX Runtime',
+      second(
+        { opType: 'QuickGelu', domain: 'com.microsoft', inputs: ['x', 'x'], attributes: { novel: float(1) } },
+        { opsets: { '': 17, 'com.microsoft': 1 } },
+      ),
+    ],
+    ['ai.onnx by its name', second({ domain: 'ai.onnx' })],
+    ['internal attributes', second({ attributes: { __note: float(1) } })],
     ['attributes newer than its table', second({ attributes: { novel: float(1) } }, { opsets: { '': 99 } })],
     [
       'an initializer that is the default of an input',
@@ -65,23 +78,27 @@ describe('checkModel accepts', () => {
 
 describe('checkModel refuses', () => {
   const inner = (graph: Partial<Graph>): Model =>
-    second({
-      opType: 'Scan2',
-      attributes: {
-        body: {
-          kind: 'graph',
-          value: {
-            ...valid().graph,
-            name: 'body',
-            inputs: [],
-            initializers: new Map(),
-            nodes: [],
-            outputs: [],
-            ...graph,
+    second(
+      {
+        opType: 'Scan2',
+        domain: 'com.example',
+        attributes: {
+          body: {
+            kind: 'graph',
+            value: {
+              ...valid().graph,
+              name: 'body',
+              inputs: [],
+              initializers: new Map(),
+              nodes: [],
+              outputs: [],
+              ...graph,
+            },
           },
         },
       },
-    });
+      { opsets: { '': 17, 'com.example': 1 } },
+    );
 
   it.each<[string, Model, string]>([
     ['a model without IR version', { ...valid(), irVersion: 0 }, 'model: expected an IR version of at least 1, got 0'],
@@ -135,6 +152,39 @@ describe('checkModel refuses', () => {
       'an undeclared domain',
       second({ domain: 'x' }),
       'graph, node "second" (Softmax): expected a version of operator-set domain "x", got none (add it to the model\'s opsets)',
+    ],
+    [
+      'a mistyped operator',
+      second({ opType: 'SoftMaxx' }),
+      'graph, node "second" (SoftMaxx): expected an operator of ai.onnx 17, got "SoftMaxx" (did you mean Softmax?)',
+    ],
+    [
+      'an operator like no other',
+      second({ opType: 'Frobnicate', domain: 'ai.onnx' }),
+      'graph, node "second" (Frobnicate): expected an operator of ai.onnx 17, got "Frobnicate"',
+    ],
+    [
+      'an operator of a later opset',
+      second({ opType: 'Gelu', attributes: {} }),
+      'graph, node "second" (Gelu): expected an operator of ai.onnx 17, got "Gelu" (it came with version 20)',
+    ],
+    [
+      'a withdrawn operator',
+      second({ opType: 'Upsample', inputs: ['x', 'w'], attributes: {} }),
+      'graph, node "second" (Upsample): expected an operator of opset 17, got Upsample, withdrawn at 10',
+    ],
+    [
+      'an omitted input that is required',
+      second({ opType: 'Where', attributes: {}, inputs: ['x', '', 'x'] }),
+      'graph, node "second" (Where): expected input 1, got none',
+    ],
+    [
+      'an attribute that an operator of ONNX Runtime needs',
+      second(
+        { opType: 'MultiHeadAttention', domain: 'com.microsoft', attributes: {} },
+        { opsets: { '': 17, 'com.microsoft': 1 } },
+      ),
+      'graph, node "second" (MultiHeadAttention): expected attribute "num_heads", got none',
     ],
     ['too many inputs', second({ inputs: ['x', 'w'] }), 'graph, node "second" (Softmax): expected 1 inputs, got 2'],
     [

@@ -1,8 +1,17 @@
 import { SlmError } from '../errors.ts';
 import { checkTensor } from '../io/tensor.ts';
 import type { Graph, Model, Node } from '../model.ts';
+import { isDefaultDomain, operatorKey } from '../operator.ts';
 import { subgraphs } from '../rewrite.ts';
-import { isKind, newestOpset, signatureOf } from './signatures.ts';
+import {
+  type Count,
+  isComplete,
+  isKind,
+  nearestOperator,
+  newestOpset,
+  signatureOf,
+  signaturesOf,
+} from './signatures.ts';
 
 /**
  * Checks that a model is well formed:
@@ -11,8 +20,9 @@ import { isKind, newestOpset, signatureOf } from './signatures.ts';
  * 2. values are defined once (single assignment), before they are used (topological order);
  * 3. graph outputs are defined, inputs and outputs are named and not repeated;
  * 4. node names are unique where given;
- * 5. nodes of operators with a known signature have a right number of inputs and outputs, the required
- *    attributes, no unknown ones, each of the right kind; operators without a signature are accepted;
+ * 5. operators exist in the version of their operator set and have a right number of inputs and outputs, the required
+ *    attributes, no unknown ones, each of the right kind; any operator of a domain that is not the ONNX project's is
+ *    accepted;
  * 6. the data of initializers and tensor attributes has the length of its shape.
  *
  * Subgraphs and local functions are checked likewise. Shapes are not: see `inferTypes`.
@@ -99,16 +109,21 @@ function checkSignature(node: Node, where: string, { opsets, functions }: Rules)
   for (const [name, attribute] of Object.entries(node.attributes)) {
     if (attribute.kind === 'tensor') checkTensor(attribute.value, `${where}, attribute ${JSON.stringify(name)}`);
   }
-  const opset = Object.hasOwn(opsets, node.domain) ? opsets[node.domain] : undefined;
   if (functions.has(key(node.domain, node.opType))) return;
-  if (opset === undefined) {
-    const hint = `add it to the model's opsets`;
-    throw invalid(where, `a version of operator-set domain ${JSON.stringify(node.domain)}`, 'none', hint);
+  const version = versionOf(opsets, node.domain);
+  const domain = JSON.stringify(node.domain);
+  if (version === undefined) {
+    throw invalid(where, `a version of operator-set domain ${domain}`, 'none', `add it to the model's opsets`);
   }
-  const signature = node.domain === '' && opset >= 7 ? signatureOf(node.opType, opset) : undefined;
-  if (signature === undefined) return;
-  checkCount(where, 'inputs', withoutOmittedEnd(node.inputs), signature.inputs);
-  checkCount(where, 'outputs', withoutOmittedEnd(node.outputs), signature.outputs);
+  const signature = signatureOf(node, version);
+  if (signature?.deprecated === true)
+    throw invalid(where, `an operator of opset ${version}`, `${node.opType}, withdrawn at ${signature.since}`);
+  if (signature === undefined) {
+    if (!isComplete(node, version)) return;
+    throw unknownOperator(node, where, version);
+  }
+  checkCount(where, 'input', node.inputs, signature.inputs, isGrowing(node.domain));
+  checkCount(where, 'output', node.outputs, signature.outputs, isGrowing(node.domain));
   for (const [name, { kind, required }] of signature.attributes) {
     const value = Object.hasOwn(node.attributes, name) ? node.attributes[name] : undefined;
     if (value === undefined) {
@@ -117,22 +132,49 @@ function checkSignature(node: Node, where: string, { opsets, functions }: Rules)
       throw invalid(`${where}, attribute ${JSON.stringify(name)}`, `kind ${kind}`, value.kind);
     }
   }
-  if (opset > newestOpset) return;
-  const extra = Object.keys(node.attributes).find((name) => !signature.attributes.has(name));
+  if (isGrowing(node.domain) || version > newestOpset) return;
+  const extra = Object.keys(node.attributes).find((name) => !signature.attributes.has(name) && !name.startsWith('__'));
   if (extra !== undefined) {
     const known = [...signature.attributes.keys()].join(', ') || 'no attributes';
-    throw invalid(where, `${known} (opset ${opset})`, `attribute ${JSON.stringify(extra)}`);
+    throw invalid(where, `${known} (opset ${version})`, `attribute ${JSON.stringify(extra)}`);
   }
 }
 
-function withoutOmittedEnd(names: readonly string[]): number {
-  return names.findLastIndex((name) => name !== '') + 1;
+/** ONNX Runtime's operators get inputs and attributes with its releases: more of them than the table has are no error. */
+function isGrowing(domain: string): boolean {
+  return domain === 'com.microsoft';
 }
 
-function checkCount(where: string, what: string, count: number, [min, max]: readonly [number, number]): void {
-  if (count >= min && count <= max) return;
-  const wanted = min === max ? `${min}` : max === Number.POSITIVE_INFINITY ? `at least ${min}` : `${min} to ${max}`;
-  throw invalid(where, `${wanted} ${what}`, `${count}`);
+/** The version of a domain; ai.onnx may be written by its name. */
+function versionOf(opsets: Rules['opsets'], domain: string): number | undefined {
+  const names = isDefaultDomain(domain) ? ['', 'ai.onnx'] : [domain];
+  const name = names.find((candidate) => Object.hasOwn(opsets, candidate));
+  return name === undefined ? undefined : opsets[name];
+}
+
+function unknownOperator(node: Node, where: string, version: number): SlmError {
+  const domain = isDefaultDomain(node.domain) ? 'ai.onnx' : node.domain;
+  const [first] = signaturesOf(operatorKey(node));
+  const nearest = first === undefined ? nearestOperator(node) : undefined;
+  const hint = first === undefined ? nearest && `did you mean ${nearest}?` : `it came with version ${first.since}`;
+  return invalid(where, `an operator of ${domain} ${version}`, JSON.stringify(node.opType), hint);
+}
+
+/** Trailing omitted values do not count; required ones may not be omitted. */
+function checkCount(
+  where: string,
+  what: string,
+  names: readonly string[],
+  { min, max, omissible }: Count,
+  open: boolean,
+): void {
+  const count = names.findLastIndex((name) => name !== '') + 1;
+  if (count < Math.min(min, names.length) || names.length < min || (count > max && !open)) {
+    const wanted = min === max ? `${min}` : max === Number.POSITIVE_INFINITY ? `at least ${min}` : `${min} to ${max}`;
+    throw invalid(where, `${wanted} ${what}s`, `${Math.min(count, names.length)}`);
+  }
+  const missing = names.findIndex((name, index) => name === '' && index < min && !omissible.includes(index));
+  if (missing >= 0) throw invalid(where, `${what} ${missing}`, 'none');
 }
 
 function define(values: Set<string>, name: string, where: string): void {
