@@ -96,7 +96,7 @@ def table_of(schemas):
 
 
 def onnx_signatures():
-    return table_of(s for s in onnx.defs.get_all_schemas_with_history() if s.domain != "ai.onnx.preview")
+    return table_of(onnx.defs.get_all_schemas_with_history())
 
 
 def microsoft_signatures():
@@ -133,7 +133,7 @@ def compare(what, table, truth):
 def main():
     truth, theirs = onnx_signatures(), microsoft_signatures()
     if "--write" in sys.argv:
-        write("onnxSignatures", "Signatures of the operators of ai.onnx, ai.onnx.ml and ai.onnx.preview.training.", truth)
+        write("onnxSignatures", "Signatures of the operators of the ONNX project's own domains.", truth)
         if theirs is not None:
             write("microsoftSignatures", "Signatures of the operators that ONNX Runtime adds.", theirs)
         subprocess.check_call(["npx", "tsc", "-b", str(DIST.parent)])

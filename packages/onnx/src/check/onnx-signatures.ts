@@ -1,5 +1,5 @@
 /**
- * Signatures of the operators of ai.onnx, ai.onnx.ml and ai.onnx.preview.training.
+ * Signatures of the operators of the ONNX project's own domains.
  * Written by `bench/peers/onnx-schema.py --write`; the form is that of `signatures.ts`.
  */
 export const onnxSignatures: Readonly<Record<string, string>> = {
@@ -246,6 +246,7 @@ export const onnxSignatures: Readonly<Record<string, string>> = {
   'ai.onnx.ml.TreeEnsembleRegressor':
     '1 1 1 aggregate_function:string base_values:floats n_targets:int nodes_falsenodeids:ints nodes_featureids:ints nodes_hitrates:floats nodes_missing_value_tracks_true:ints nodes_modes:strings nodes_nodeids:ints nodes_treeids:ints nodes_truenodeids:ints nodes_values:floats post_transform:string target_ids:ints target_nodeids:ints target_treeids:ints target_weights:floats | 3 1 1 base_values_as_tensor:tensor nodes_hitrates_as_tensor:tensor nodes_values_as_tensor:tensor target_weights_as_tensor:tensor | 5 deprecated',
   'ai.onnx.ml.ZipMap': '1 1 1 classlabels_int64s:ints classlabels_strings:strings',
+  'ai.onnx.preview.FlexAttention': '1 3 1 prob_mod:graph scale:float score_mod:graph softmax_precision:int',
   'ai.onnx.preview.training.Adagrad': '1 3.. 1.. decay_factor:float epsilon:float norm_coefficient:float',
   'ai.onnx.preview.training.Adam':
     '1 3.. 1.. alpha:float beta:float epsilon:float norm_coefficient:float norm_coefficient_post:float',

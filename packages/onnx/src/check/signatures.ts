@@ -14,6 +14,7 @@ const completeDomains: Readonly<Record<string, number>> = {
   'ai.onnx': newestOpset,
   'ai.onnx.ml': 5,
   'ai.onnx.preview.training': 1,
+  'ai.onnx.preview': 1,
 };
 
 /** Operators of ai.onnx's early days that have no schema but that checkers let pass. */
