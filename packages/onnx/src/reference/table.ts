@@ -1,11 +1,13 @@
 import type { Kernel } from './kernel.ts';
 import { attention } from './kernels/attention.ts';
+import { convolution } from './kernels/convolution.ts';
 import { einsum } from './kernels/einsum.ts';
 import { elementwise } from './kernels/elementwise.ts';
 import { indexing } from './kernels/indexing.ts';
 import { linear } from './kernels/linear.ts';
 import { losses } from './kernels/losses.ts';
 import { normalization } from './kernels/normalization.ts';
+import { pools } from './kernels/pooling.ts';
 import { quantize } from './kernels/quantize.ts';
 import { recurrentKernels } from './kernels/recurrent.ts';
 import { reduce } from './kernels/reduce.ts';
@@ -26,4 +28,6 @@ export const referenceKernels: Readonly<Record<string, Kernel>> = {
   ...attention,
   ...rotary,
   ...recurrentKernels,
+  ...convolution,
+  ...pools,
 };

@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import type { AttributeInput } from '../../builder.ts';
+import { createGraphBuilder } from '../../builder.ts';
+import { isSlmError } from '../../errors.ts';
+import type { Tensor } from '../../model.ts';
+import { int64 } from '../../model.ts';
+import { openReference } from '../open-reference.ts';
+
+const sized = (...dims: number[]): Tensor => ({
+  type: 'float32',
+  dims,
+  data: Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => i),
+});
+
+const image = sized(1, 2, 3, 3);
+const kernel_shape = [2, 2];
+
+/** Operator, inputs, attributes, and what the error says. */
+const refused: readonly (readonly [string, readonly Tensor[], Record<string, AttributeInput>, string])[] = [
+  ['Conv', [image, sized(2, 3, 2, 2)], {}, 'REFERENCE_SHAPE filters of 2 channels, got [2,3,2,2]'],
+  [
+    'Conv',
+    [image, sized(2, 2)],
+    {},
+    'REFERENCE_SHAPE operands [batch, channels, …space] of one rank, got [1,2,3,3] and',
+  ],
+  ['Conv', [image, sized(3, 1, 2, 2)], { group: 2 }, 'REFERENCE_SHAPE groups that divide 2 channels and 3 filters'],
+  ['Conv', [image, sized(1, 2, 2, 2)], { kernel_shape: [3, 3] }, 'REFERENCE_SHAPE a kernel_shape [2,2], got [3,3]'],
+  ['Conv', [image, sized(1, 2, 0, 2)], {}, 'REFERENCE_SHAPE a kernel that is not empty'],
+  ['Conv', [image, sized(1, 2, 5, 5)], {}, 'REFERENCE_SHAPE a kernel that fits into [3,3], got [5,5]'],
+  ['Conv', [image, sized(1, 2, 2, 2)], { strides: [0, 1] }, 'REFERENCE_SHAPE strides of 2 positive integers'],
+  ['Conv', [image, sized(1, 2, 2, 2)], { pads: [1, 1] }, 'REFERENCE_SHAPE pads of 4 integers'],
+  ['Conv', [image, sized(1, 2, 2, 2), sized(3)], {}, 'REFERENCE_SHAPE a bias of [1], got [3]'],
+  ['Conv', [image, sized(1, 2, 2, 2)], { pads: [0, 0, 1e6, 1e6] }, 'REFERENCE_SHAPE an output of at most 268435456'],
+  ['ConvTranspose', [image, sized(2, 1, 2, 2)], { strides: [1e5, 1e5] }, 'REFERENCE_SHAPE an output of at most'],
+  ['ConvTranspose', [image, sized(3, 1, 2, 2)], {}, 'REFERENCE_SHAPE filters for 2 channels'],
+  ['ConvTranspose', [image, sized(2, 1, 2, 2)], { output_shape: [4] }, 'REFERENCE_SHAPE an output_shape of 2 sizes'],
+  [
+    'ConvTranspose',
+    [image, sized(2, 1, 2, 2)],
+    { pads: [3, 3, 3, 3] },
+    'REFERENCE_SHAPE an output of sizes, got [1,1,-2',
+  ],
+  ['ConvInteger', [image, sized(1, 2, 2, 2), sized(2)], {}, 'REFERENCE_SHAPE one zero point or one per slice'],
+  ['Col2Im', [sized(1, 4, 3), int64([3, 3]), int64([2, 2])], {}, 'REFERENCE_SHAPE columns [N, C·4, 4], got [1,4,3]'],
+  ['MaxPool', [image], {}, 'REFERENCE_SHAPE a kernel_shape, got none'],
+  ['MaxPool', [sized(2, 2)], { kernel_shape }, 'REFERENCE_SHAPE an input [batch, channels, …space]'],
+  ['MaxPool', [sized(0, 1, 1)], { kernel_shape: [1], pads: [0, 1e9] }, 'REFERENCE_SHAPE at most 67108864 windows'],
+  ['AveragePool', [image], { kernel_shape: [2] }, 'REFERENCE_SHAPE kernel_shape of 2 positive integers'],
+  ['LpPool', [image], { kernel_shape, p: 0 }, 'REFERENCE_UNSUPPORTED p 0'],
+  [
+    'MaxUnpool',
+    [sized(1, 1, 1, 1), int64([9], [1, 1, 1, 1])],
+    { kernel_shape },
+    'REFERENCE_SHAPE indices in [0, 4), got 9',
+  ],
+  ['MaxRoiPool', [image, sized(1, 4)], { pooled_shape: [1, 1] }, 'REFERENCE_SHAPE images [N, C, H, W], regions [n, 5]'],
+];
+
+it.each(refused)('%s refuses %#', async (opType, inputs, attributes, message) => {
+  const g = createGraphBuilder('one');
+  const names = inputs.map((tensor, i) => g.constant(`i${i}`, tensor));
+  g.output(g.op(opType, names, attributes), 'float32', []);
+  const engine = await openReference(g.model({ opset: 17 }));
+  const error = await engine.run({}).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!isSlmError(error)) throw error;
+  const [code, ...words] = message.split(' ');
+  expect(error.code).toBe(code);
+  expect(error.message).toContain(words.join(' '));
+});
