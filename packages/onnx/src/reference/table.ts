@@ -1,4 +1,4 @@
-import type { Kernel } from './kernel.ts';
+import type { ControlKernel, Kernel } from './kernel.ts';
 import { attention } from './kernels/attention.ts';
 import { convolution } from './kernels/convolution.ts';
 import { einsum } from './kernels/einsum.ts';
@@ -15,7 +15,7 @@ import { rotary } from './kernels/rotary.ts';
 import { shape } from './kernels/shape.ts';
 
 /** What each ai.onnx operator computes: one row per operator, in families. */
-export const referenceKernels: Readonly<Record<string, Kernel>> = {
+export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> = {
   ...elementwise,
   ...linear,
   ...shape,

@@ -1,6 +1,7 @@
+import { dataTypeOf } from '../../data-type.ts';
 import type { DataType } from '../../model.ts';
+import { roundEven } from '../../number-formats.ts';
 import type { Kernel } from '../kernel.ts';
-import { typeByCode } from '../kernel.ts';
 import { broadcastDims, broadcastOffset, fill, strides } from '../value.ts';
 import { erf } from './erf.ts';
 
@@ -34,14 +35,6 @@ const fold =
   };
 
 const compare = (apply: (a: number, b: number) => boolean) => fold((a, b) => (apply(a, b) ? 1 : 0), 'bool');
-
-/** Rounds half to even. */
-export function roundEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  if (rest !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
@@ -113,7 +106,7 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   },
   Cast: (c) => {
     const x = c.input(0);
-    const to = typeByCode[c.int('to', 1)] ?? c.refuse(`a cast to element type ${c.int('to', 1)}`);
+    const to = dataTypeOf(c.int('to', 1)) ?? c.refuse(`a cast to element type ${c.int('to', 1)}`);
     const toInteger = /int/.test(to);
     return [
       {

@@ -1,9 +1,9 @@
 import type { DataType } from '../../model.ts';
+import { roundEven } from '../../number-formats.ts';
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { axisOf } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { fill } from '../value.ts';
-import { roundEven } from './elementwise.ts';
 
 const ranges: Partial<Record<DataType, readonly [number, number]>> = {
   uint8: [0, 255],

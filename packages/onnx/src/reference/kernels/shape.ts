@@ -53,7 +53,7 @@ export const shape: Readonly<Record<string, Kernel>> = {
   ConstantOfShape: (c) => {
     const attribute = c.node.attributes.value;
     const element = attribute?.kind === 'tensor' ? toValue(attribute.value, c.where) : undefined;
-    return [fill(element?.type ?? 'float32', c.integers(0)!, () => element?.data[0] ?? 0)];
+    return [fill(element?.type ?? 'float32', c.integers(0)!, () => Number(element?.data[0] ?? 0))];
   },
   Range: (c) => {
     const [start, limit, delta] = [c.input(0).data[0]!, c.input(1).data[0]!, c.input(2).data[0]!];
