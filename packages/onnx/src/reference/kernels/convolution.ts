@@ -1,8 +1,8 @@
 import type { DataType } from '../../model.ts';
+import { roundEven } from '../../number-formats.ts';
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size, strides } from '../value.ts';
-import { roundEven } from './elementwise.ts';
 import { misshapen } from './expect-shape.ts';
 import type { Windows } from './windows.ts';
 import { eachWindow, windowAttributes, windowsOf } from './windows.ts';
