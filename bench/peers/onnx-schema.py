@@ -47,7 +47,8 @@ def messages(container):
 
 
 def descriptor():
-    everything = messages(onnx.ModelProto.DESCRIPTOR.file.message_types_by_name.values())
+    files = (onnx.ModelProto.DESCRIPTOR.file, onnx.SequenceProto.DESCRIPTOR.file)
+    everything = messages(message for file in files for message in file.message_types_by_name.values())
     return {
         message.full_name.removeprefix("onnx."): {field.name: [field.number, field_type(field)] for field in message.fields}
         for message in everything

@@ -11,7 +11,7 @@ export { gradients } from './gradients/table.ts';
 export * from './io/decode.ts';
 export * from './io/encode.ts';
 export * from './io/files.ts';
-export * from './io/tensor-file.ts';
+export * from './io/value-file.ts';
 export * from './model.ts';
 export * from './number-formats.ts';
 export * from './operator.ts';

@@ -81,13 +81,29 @@ export interface TensorType {
   readonly proto?: Uint8Array;
 }
 
-/** A named value with its type: a graph input or output. `type` is absent when the model does not say. */
+/** The type of a value that is no dense tensor. */
+export type ContainerType =
+  | { readonly kind: 'sequence'; readonly element: ValueType }
+  | { readonly kind: 'optional'; readonly element: ValueType }
+  /** Keys are of an integer type or `string`. */
+  | { readonly kind: 'map'; readonly key: DataType; readonly value: ValueType }
+  | { readonly kind: 'sparse'; readonly type: DataType; readonly dims?: readonly Dim[] }
+  | { readonly kind: 'opaque'; readonly domain: string; readonly name: string };
+
+/** The type of any value; a container has a `kind`. */
+export type ValueType = TensorType | ContainerType;
+
+/**
+ * A named value with its type: a graph input or output. `type` is that of a dense tensor and `container` that of any
+ * other value; both are absent when the model does not say.
+ */
 export interface ValueInfo {
   readonly name: string;
   readonly type?: TensorType;
+  readonly container?: ContainerType;
   readonly doc?: string;
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Protobuf fields this schema does not know, or value kinds other than tensors, kept byte for byte. */
+  /** Protobuf fields that this schema does not know, kept byte for byte. */
   readonly unknown?: UnknownFields;
 }
 

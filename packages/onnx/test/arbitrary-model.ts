@@ -1,6 +1,18 @@
 import fc from 'fast-check';
 import { dataTypes, storageLength } from '../src/data-type.ts';
-import type { Attribute, DataType, Dim, Graph, Model, Node, Tensor, TensorType, ValueInfo } from '../src/model.ts';
+import type {
+  Attribute,
+  ContainerType,
+  DataType,
+  Dim,
+  Graph,
+  Model,
+  Node,
+  Tensor,
+  TensorType,
+  ValueInfo,
+  ValueType,
+} from '../src/model.ts';
 import { createRng } from '../src/rng.ts';
 
 /** Arbitrary well-formed text, names of fields that break careless records among it. */
@@ -32,6 +44,11 @@ const unknown = fc
 /** An object with some of the optional fields left out. */
 function optional<T extends object>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<Partial<T>> {
   return fc.record(fields, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
+}
+
+/** An object with all of the fields, of the ordinary prototype. */
+function plain<T extends object>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record(fields, { noNullPrototype: true }) as unknown as fc.Arbitrary<T>;
 }
 
 const full = metadata.filter((entries) => Object.keys(entries).length > 0);
@@ -66,8 +83,18 @@ const type: fc.Arbitrary<TensorType> = fc
     fc.option(fc.array(dim, { maxLength: 3 }), { nil: undefined }),
   )
   .map(([element, dims]) => (dims === undefined ? { type: element } : { type: element, dims }));
+const { container } = fc.letrec<{ value: ValueType; container: ContainerType }>((tie) => ({
+  value: fc.oneof({ depthSize: 'small' }, type, tie('container')),
+  container: fc.oneof(
+    { depthSize: 'small' },
+    type.map((tensor) => ({ kind: 'sparse' as const, ...tensor })),
+    plain({ kind: fc.constant('opaque' as const), domain: text, name: text }),
+    plain({ kind: fc.constantFrom('sequence' as const, 'optional' as const), element: tie('value') }),
+    plain({ kind: fc.constant('map' as const), key: fc.constantFrom('int64', 'string'), value: tie('value') }),
+  ) as fc.Arbitrary<ContainerType>,
+}));
 const info: fc.Arbitrary<ValueInfo> = fc
-  .tuple(text, optional({ type }), extras)
+  .tuple(text, fc.oneof(optional({ type }), plain({ container })), extras)
   .map(([name, typed, more]) => ({ name, ...typed, ...more }) as ValueInfo);
 
 const { graph } = fc.letrec<{ graph: Graph; attribute: Attribute; node: Node }>((tie) => ({

@@ -195,11 +195,9 @@ function attributeExtras(proto: Message) {
 function kindOf(proto: Message): TypedKind | undefined {
   const number = Object.hasOwn(proto, 'type') ? (proto.type as number) : 0;
   if (number !== 0) return kindOfNumber(number);
-  const present = (Object.keys(attributeKinds) as TypedKind[]).filter((kind) => {
-    const { field } = attributeKinds[kind];
-    const value = Object.hasOwn(proto, field) ? proto[field] : [];
-    return !Array.isArray(value) || value.length > 0;
-  });
+  const present = (Object.keys(attributeKinds) as TypedKind[]).filter((kind) =>
+    message.isPresent(proto, attributeKinds[kind].field),
+  );
   return present.length === 1 ? present[0] : undefined;
 }
 

@@ -30,10 +30,21 @@ export function rest(name: MessageName, message: Message): { unknown?: UnknownFi
   return hasRest(message) ? { unknown: [encodeMessage(name, message)] } : {};
 }
 
+/** True when a field was on the wire; a repeated one with at least one entry. */
+export function isPresent(message: Message, field: string): boolean {
+  const value = Object.hasOwn(message, field) ? message[field] : [];
+  return !Array.isArray(value) || value.length > 0;
+}
+
+/** True when a message has fields that the schema does not know. */
+export function hasUnknown(message: Message): boolean {
+  return message.$unknowns !== undefined && message.$unknowns.length > 0;
+}
+
 /** True when a message still has a field, known or unknown. */
 export function hasRest(message: Message): boolean {
-  if (message.$unknowns !== undefined && message.$unknowns.length > 0) return true;
-  return Object.values(message).some((value) => !Array.isArray(value) || value.length > 0);
+  if (hasUnknown(message)) return true;
+  return Object.keys(message).some((field) => isPresent(message, field));
 }
 
 /** Serializes one message. */

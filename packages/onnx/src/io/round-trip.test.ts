@@ -286,6 +286,34 @@ describe('fields that the types do not model', () => {
     expect(again.graph.inputs[0]!.type).toEqual({ type: 'float32', dims: [5, 'n'] });
   });
 
+  it('of container types stay, while plain ones are typed', () => {
+    const tensor = { tensor_type: { elem_type: 1, shape: { dim: [{ dim_param: 'n' }] } } };
+    const named: Record<string, Message> = {
+      sequence: { sequence_type: { elem_type: tensor } },
+      optional: { optional_type: { elem_type: { sequence_type: { elem_type: tensor } } } },
+      map: { map_type: { key_type: 8, value_type: tensor } },
+      sparse: { sparse_tensor_type: { elem_type: 7, shape: { dim: [{ dim_value: 3 }] } } },
+      opaque: { opaque_type: { domain: 'd', name: 'n' } },
+      denoted: { sequence_type: { elem_type: tensor }, denotation: 'AUDIO' },
+      elementless: { sequence_type: {} },
+      newer: { opaque_type: { domain: 'd', $unknowns: [newer] } },
+    };
+    const input = Object.entries(named).map(([name, type]) => ({ name, type }));
+    const written = bytesOf({ graph: { name: 'g', input, value_info: input } });
+    const model = decodeModel(written);
+    const element = { type: 'float32', dims: ['n'] };
+    expect(model.graph.inputs.map(({ name, container }) => [name, container])).toEqual([
+      ['sequence', { kind: 'sequence', element }],
+      ['optional', { kind: 'optional', element: { kind: 'sequence', element } }],
+      ['map', { kind: 'map', key: 'string', value: element }],
+      ['sparse', { kind: 'sparse', type: 'int64', dims: [3] }],
+      ['opaque', { kind: 'opaque', domain: 'd', name: 'n' }],
+      ...['denoted', 'elementless', 'newer'].map((name) => [name, undefined]),
+    ]);
+    expect(model.graph.valueDetails!.get('map')).toEqual(model.graph.inputs[2]);
+    expect(encodeModel(model)).toEqual(written);
+  });
+
   it('leave what is modelled typed', () => {
     const { graph: read, functions } = decodeModel(bytes);
     expect([...read.sparseInitializers!.keys()]).toEqual(['s']);

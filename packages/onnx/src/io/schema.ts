@@ -4,6 +4,7 @@ import protobuf from 'protobufjs/light.js';
  * The ONNX protobuf schema, IR version 14: message → `name: [number, type]`. A type ends in `[]` when the field is
  * repeated and in `[packed]` when it is also written packed. Enums are int32 here, so that values of a newer schema pass
  * through; oneofs are plain fields, which is the same on the wire. All fields are optional with explicit presence.
+ * The last three are of onnx-data.proto: values that are no tensors, as test data are stored.
  * Compared with the official descriptor by `bench/peers/onnx-schema.py`.
  */
 export const onnxSchema = {
@@ -145,6 +146,31 @@ export const onnxSchema = {
   ShardedDimProto: { axis: [1, 'int64'], simple_sharding: [2, 'SimpleShardedDimProto[]'] },
   SimpleShardedDimProto: { dim_value: [1, 'int64'], dim_param: [2, 'string'], num_shards: [3, 'int64'] },
   IntIntListEntryProto: { key: [1, 'int64'], value: [2, 'int64[]'] },
+  SequenceProto: {
+    name: [1, 'string'],
+    elem_type: [2, 'int32'],
+    tensor_values: [3, 'TensorProto[]'],
+    sparse_tensor_values: [4, 'SparseTensorProto[]'],
+    sequence_values: [5, 'SequenceProto[]'],
+    map_values: [6, 'MapProto[]'],
+    optional_values: [7, 'OptionalProto[]'],
+  },
+  MapProto: {
+    name: [1, 'string'],
+    key_type: [2, 'int32'],
+    keys: [3, 'int64[]'],
+    string_keys: [4, 'bytes[]'],
+    values: [5, 'SequenceProto'],
+  },
+  OptionalProto: {
+    name: [1, 'string'],
+    elem_type: [2, 'int32'],
+    tensor_value: [3, 'TensorProto'],
+    sparse_tensor_value: [4, 'SparseTensorProto'],
+    sequence_value: [5, 'SequenceProto'],
+    map_value: [6, 'MapProto'],
+    optional_value: [7, 'OptionalProto'],
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, readonly [number, string]>>>>;
 
 /** The name of a message of {@link onnxSchema}. */
