@@ -1,11 +1,17 @@
 import type { ControlKernel, Kernel } from './kernel.ts';
 import { attention } from './kernels/attention.ts';
+import { cache } from './kernels/cache.ts';
 import { convolution } from './kernels/convolution.ts';
 import { einsum } from './kernels/einsum.ts';
 import { elementwise } from './kernels/elementwise.ts';
+import { flexAttention } from './kernels/flex-attention.ts';
+import { fusedActivations } from './kernels/fused-activations.ts';
 import { indexing } from './kernels/indexing.ts';
 import { linear } from './kernels/linear.ts';
+import { linearAttentionKernels } from './kernels/linear-attention.ts';
 import { losses } from './kernels/losses.ts';
+import { microsoftLinear } from './kernels/microsoft-linear.ts';
+import { microsoftNormalization } from './kernels/microsoft-normalization.ts';
 import { normalization } from './kernels/normalization.ts';
 import { pools } from './kernels/pooling.ts';
 import { quantize } from './kernels/quantize.ts';
@@ -30,4 +36,10 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...recurrentKernels,
   ...convolution,
   ...pools,
+  ...linearAttentionKernels,
+  ...cache,
+  ...flexAttention,
+  ...fusedActivations,
+  ...microsoftLinear,
+  ...microsoftNormalization,
 };

@@ -33,11 +33,12 @@ export function activationsByName(
   names: readonly string[],
   alphas: readonly number[] = [],
   betas: readonly number[] = [],
+  table = activations,
 ): ((x: number) => number)[] {
   let [nextAlpha, nextBeta] = [0, 0];
   return names.map((name) => {
     const lower = name.toLowerCase();
-    const found = Object.hasOwn(activations, lower) ? activations[lower]! : c.refuse(`the activation "${name}"`);
+    const found = Object.hasOwn(table, lower) ? table[lower]! : c.refuse(`the activation "${name}"`);
     const alpha = found.alpha === undefined ? 0 : (alphas[nextAlpha++] ?? found.alpha);
     const beta = found.beta === undefined ? 0 : (betas[nextBeta++] ?? found.beta);
     return (x: number) => found.apply(x, alpha, beta);

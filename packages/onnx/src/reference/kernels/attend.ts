@@ -1,7 +1,7 @@
 import type { KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { broadcastOffset, fill, size, strides } from '../value.ts';
-import { evenShare, expectDims, expectRank, misshapen } from './expect-shape.ts';
+import { broadcastTo, size } from '../value.ts';
+import { evenShare, expectDims, expectRank } from './expect-shape.ts';
 
 export interface Attention {
   /** `[batch, heads, query, size]`. */
@@ -18,8 +18,6 @@ export interface Attention {
   readonly bias?: Float64Array | undefined;
   /** One more logit per head, which takes its share of the softmax and adds nothing. */
   readonly sinks?: ArrayLike<number> | undefined;
-  readonly modifyScores?: (scores: Value) => Value;
-  readonly modifyProbabilities?: (probabilities: Value) => Value;
 }
 
 /** The stages of an attention; all but `output` are `[batch, heads, query, key]`. */
@@ -34,52 +32,55 @@ export interface Attended {
 
 /** softmax(cap(scale · Q Kᵀ) + bias) V, every stage kept. Throws `REFERENCE_SHAPE`. */
 export function attend(c: KernelContext, attention: Attention): Attended {
-  const { query, key, value, softcap = 0, bias, sinks, modifyScores, modifyProbabilities } = attention;
-  const scores = shapeOfScores(c, query, key, value);
-  const [heads, width] = [query.dims[1]!, query.dims[3]!];
-  const [queries, keys] = [scores[2]!, scores[3]!];
-  const group = heads / key.dims[1]!;
-  const scale = attention.scale ?? 1 / Math.sqrt(width);
+  const { query, value, softcap = 0, bias, sinks } = attention;
+  const products = scoresOf(c, attention);
+  const capped = softcap === 0 ? products : mapped(products, (score) => softcap * Math.tanh(score / softcap));
+  const masked = Number.NEGATIVE_INFINITY;
+  const biased = bias ? mapped(capped, (score, i) => (bias[i] === masked ? masked : score + bias[i]!)) : capped;
+  const probabilities = softmaxRows(biased, sinks);
+  return { products, capped, biased, probabilities, output: weightedValues(c, query, probabilities, value) };
+}
 
-  const products: Value = { type: query.type, dims: scores, data: new Float64Array(size(scores)) };
-  for (let row = 0, out = 0; row < scores[0]! * heads; row++) {
+/** scale · Q Kᵀ, `[batch, heads, query, key]`. Throws `REFERENCE_SHAPE`. */
+export function scoresOf(c: KernelContext, { query, key, value, scale: given }: Attention): Value {
+  const dims = shapeOfScores(c, query, key, value);
+  const [batch, heads, queries, keys] = dims as [number, number, number, number];
+  const width = query.dims[3]!;
+  const group = heads / key.dims[1]!;
+  const scale = given ?? 1 / Math.sqrt(width);
+  const data = new Float64Array(size(dims));
+  for (let row = 0, out = 0; row < batch * heads; row++) {
     for (let i = 0; i < queries; i++) {
       const q = (row * queries + i) * width;
       for (let j = 0; j < keys; j++) {
         const k = (Math.floor(row / group) * keys + j) * width;
         let sum = 0;
         for (let d = 0; d < width; d++) sum += query.data[q + d]! * key.data[k + d]!;
-        products.data[out++] = scale * sum;
+        data[out++] = scale * sum;
       }
     }
   }
+  return { type: query.type, dims, data };
+}
 
-  const capped = softcap === 0 ? products : mapped(products, (score) => softcap * Math.tanh(score / softcap));
-  let biased = bias
-    ? mapped(capped, (score, i) => (bias[i] === Number.NEGATIVE_INFINITY ? bias[i] : score + bias[i]!))
-    : capped;
-  if (modifyScores) biased = sameShape(c, biased, modifyScores(biased));
-  const softened = softmaxRows(biased, sinks, queries);
-  const probabilities = modifyProbabilities ? sameShape(c, softened, modifyProbabilities(softened)) : softened;
-
-  const wide = value.dims[3]!;
-  const output: Value = {
-    type: query.type,
-    dims: [...scores.slice(0, 3), wide],
-    data: new Float64Array(size(scores.slice(0, 3)) * wide),
-  };
-  for (let row = 0; row < scores[0]! * heads; row++) {
+/** P V, `[batch, heads, query, value size]`. A key of probability 0 adds nothing, whatever its value. */
+export function weightedValues(c: KernelContext, query: Value, probabilities: Value, value: Value): Value {
+  const [batch, heads, queries, keys] = probabilities.dims as [number, number, number, number];
+  const group = evenShare(c, 'query heads', heads, value.dims[1]!);
+  const width = value.dims[3]!;
+  const data = new Float64Array(batch * heads * queries * width);
+  for (let row = 0; row < batch * heads; row++) {
     for (let i = 0; i < queries; i++) {
-      const out = (row * queries + i) * wide;
+      const out = (row * queries + i) * width;
       for (let j = 0; j < keys; j++) {
         const weight = probabilities.data[(row * queries + i) * keys + j]!;
         if (weight === 0) continue;
-        const v = (Math.floor(row / group) * keys + j) * wide;
-        for (let d = 0; d < wide; d++) output.data[out + d]! += weight * value.data[v + d]!;
+        const v = (Math.floor(row / group) * keys + j) * width;
+        for (let d = 0; d < width; d++) data[out + d]! += weight * value.data[v + d]!;
       }
     }
   }
-  return { products, capped, biased, probabilities, output };
+  return { type: query.type, dims: [batch, heads, queries, width], data };
 }
 
 /** Checks the operands against each other; `[batch, heads, query, key]`. */
@@ -92,21 +93,16 @@ function shapeOfScores(c: KernelContext, query: Value, key: Value, value: Value)
   return [batch, heads, queries, key.dims[2]!];
 }
 
-function sameShape(c: KernelContext, before: Value, after: Value): Value {
-  expectDims(c, 'modified scores', after, before.dims);
-  return after;
-}
-
 function mapped({ type, dims, data }: Value, element: (x: number, i: number) => number): Value {
   return { type, dims, data: data.map(element) };
 }
 
-/** Softmax of each row of keys; a row that is all −∞ becomes zeros. */
-function softmaxRows(scores: Value, sinks: ArrayLike<number> | undefined, queries: number): Value {
-  const keys = scores.dims[3]!;
+/** Softmax of each row of keys of `[batch, heads, query, key]`; a row that is all −∞ becomes zeros. */
+export function softmaxRows(scores: Value, sinks?: ArrayLike<number>): Value {
+  const [heads, queries, keys] = scores.dims.slice(1) as [number, number, number];
   const data = new Float64Array(scores.data.length);
   for (let row = 0, start = 0; start < data.length; row++, start += keys) {
-    const sink = sinks ? sinks[Math.floor(row / queries) % scores.dims[1]!]! : Number.NEGATIVE_INFINITY;
+    const sink = sinks ? sinks[Math.floor(row / queries) % heads]! : Number.NEGATIVE_INFINITY;
     let top = sink;
     for (let j = 0; j < keys; j++) top = Math.max(top, scores.data[start + j]!);
     if (top === Number.NEGATIVE_INFINITY) continue;
@@ -134,9 +130,8 @@ export function createScoreBias(c: KernelContext, dims: readonly number[]): Scor
     add(mask) {
       const lead = dims.length - mask.dims.length;
       const fits = lead >= 0 && mask.dims.every((dim, axis) => dim === 1 || dim === dims[axis + lead]);
-      if (!fits) misshapen(c, `a mask that broadcasts to [${dims}]`, `[${mask.dims}]`);
-      const steps = strides(mask.dims);
-      const wide = fill(mask.type, dims, (at) => mask.data[broadcastOffset(mask.dims, steps, at)]!).data;
+      if (!fits) c.misfit(`a mask that broadcasts to [${dims}]`, `[${mask.dims}]`);
+      const wide = broadcastTo(mask, dims).data as Float64Array;
       const boolean = mask.type === 'bool';
       for (let i = 0; i < data.length; i++)
         data[i]! += boolean ? (wide[i] === 0 ? Number.NEGATIVE_INFINITY : 0) : wide[i]!;

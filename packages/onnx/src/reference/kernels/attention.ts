@@ -1,7 +1,7 @@
 import type { Kernel } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { attend, createScoreBias } from './attend.ts';
-import { expectDims, misshapen } from './expect-shape.ts';
+import { expectDims } from './expect-shape.ts';
 import { appendToPast, headsOf, mergeHeads } from './heads.ts';
 
 /** A mask may end before the keys do: what is missing is masked. */
@@ -34,7 +34,7 @@ export const attention: Readonly<Record<string, Kernel>> = {
     const offsets = Array.from({ length: batch }, (_, b) => pastKey?.dims[2] ?? (valid ? valid.data[b]! - queries : 0));
     const causal = c.int('is_causal', 0) === 1;
     const [left, right] = [c.int('left_window_size', -1), c.int('right_window_size', -1)];
-    if (left < -1 || right < -1) misshapen(c, 'windows of at least -1', `${left} and ${right}`);
+    if (left < -1 || right < -1) c.misfit('windows of at least -1', `${left} and ${right}`);
     const bias = createScoreBias(c, [batch, heads, queries, keys]);
     if (mask) bias.add(padMask(mask, keys));
     bias.forbid((b, i, j) => {

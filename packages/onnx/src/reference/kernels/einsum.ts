@@ -1,6 +1,5 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { size, strides } from '../value.ts';
-import { misshapen } from './expect-shape.ts';
 
 /** A tensor whose axes are named. A name may occur twice: then it means the diagonal. */
 interface Named {
@@ -17,7 +16,7 @@ function labelsOf(c: KernelContext, term: string, rank: number | undefined, wide
     c.refuse(`the term "${term}" in an equation`);
   const covered = after === undefined ? 0 : rank === undefined ? wide : rank - letters.length;
   if (covered < 0 || (rank !== undefined && letters.length + covered !== rank))
-    misshapen(c, `as many axes as the term "${term}" has letters`, `rank ${rank}`);
+    c.misfit(`as many axes as the term "${term}" has letters`, `rank ${rank}`);
   return [...before!, ...Array.from({ length: covered }, (_, i) => `.${covered - 1 - i}`), ...(after ?? '')];
 }
 
@@ -79,7 +78,7 @@ export const einsum: Readonly<Record<string, Kernel>> = {
       for (const [axis, label] of labels.entries()) {
         const [known, dim] = [sizes.get(label) ?? 1, inputs[i]!.dims[axis]!];
         if (known !== 1 && dim !== 1 && known !== dim)
-          misshapen(c, `one size for "${label}" in "${equation}"`, `${known} and ${dim}`);
+          c.misfit(`one size for "${label}" in "${equation}"`, `${known} and ${dim}`);
         sizes.set(label, dim === 1 ? known : dim);
       }
     }

@@ -1,31 +1,30 @@
-import { SlmError } from '../../errors.ts';
 import type { KernelContext } from '../kernel.ts';
-import type { Value } from '../value.ts';
+import type { TensorValue } from '../value.ts';
 
-/** Throws `REFERENCE_SHAPE`: what the operator expects of a shape or count, and what the model gives. */
+/** {@link KernelContext.misfit}, for calls without a method. */
 export function misshapen(c: KernelContext, expected: string, got: string): never {
-  throw new SlmError('REFERENCE_SHAPE', `${c.where}: expected ${expected}, got ${got}`);
+  return c.misfit(expected, got);
 }
 
 /** Checks a shape; `undefined` stands for any size. Throws `REFERENCE_SHAPE`. */
 export function expectDims(
   c: KernelContext,
   what: string,
-  value: Value | undefined,
+  value: TensorValue | undefined,
   dims: readonly (number | undefined)[],
 ): void {
   if (!value) return;
   const fits = value.dims.length === dims.length && dims.every((dim, i) => dim === undefined || dim === value.dims[i]);
-  if (!fits) misshapen(c, `${what} of shape [${dims.map((dim) => dim ?? '?')}]`, `[${value.dims}]`);
+  if (!fits) c.misfit(`${what} of shape [${dims.map((dim) => dim ?? '?')}]`, `[${value.dims}]`);
 }
 
 /** Checks the number of axes. Throws `REFERENCE_SHAPE`. */
-export function expectRank(c: KernelContext, what: string, value: Value, ...ranks: readonly number[]): void {
-  if (!ranks.includes(value.dims.length)) misshapen(c, `${what} of rank ${ranks.join(' or ')}`, `[${value.dims}]`);
+export function expectRank(c: KernelContext, what: string, value: TensorValue, ...ranks: readonly number[]): void {
+  if (!ranks.includes(value.dims.length)) c.misfit(`${what} of rank ${ranks.join(' or ')}`, `[${value.dims}]`);
 }
 
 /** `total / parts`, which must be a whole number of at least 0. Throws `REFERENCE_SHAPE`. */
 export function evenShare(c: KernelContext, what: string, total: number, parts: number): number {
   const whole = Number.isInteger(parts) && parts > 0 && total % parts === 0;
-  return whole ? total / parts : misshapen(c, `${what} divisible by its ${parts} parts`, `${total}`);
+  return whole ? total / parts : c.misfit(`${what} divisible by its ${parts} parts`, `${total}`);
 }

@@ -1,7 +1,7 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size } from '../value.ts';
-import { expectDims, misshapen } from './expect-shape.ts';
+import { expectDims } from './expect-shape.ts';
 
 /** ln softmax over the classes, axis 1 of `[batch, classes, …]`. */
 function logSoftmaxOverClasses({ type, dims, data }: Value): Value {
@@ -37,7 +37,7 @@ function negativeLogLikelihood(c: KernelContext, logProbabilities: Value): Value
   for (const [i, label] of target.data.entries()) {
     if (label === ignored) continue;
     if (!Number.isInteger(label) || label < 0 || label >= classes)
-      misshapen(c, `targets below ${classes}`, `${label} at ${i}`);
+      c.misfit(`targets below ${classes}`, `${label} at ${i}`);
     const offset = (Math.floor(i / inner) * classes + label) * inner + (i % inner);
     const factor = weight ? weight.data[label]! : 1;
     losses[i] = -data[offset]! * factor;
@@ -59,7 +59,7 @@ function negativeLogLikelihood(c: KernelContext, logProbabilities: Value): Value
 
 function scores(c: KernelContext): Value {
   const x = c.input(0);
-  return x.dims.length >= 2 ? x : misshapen(c, 'scores of shape [batch, classes, …]', `[${x.dims}]`);
+  return x.dims.length >= 2 ? x : c.misfit('scores of shape [batch, classes, …]', `[${x.dims}]`);
 }
 
 export const losses: Readonly<Record<string, Kernel>> = {

@@ -1,7 +1,7 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { activationsByName } from './activation.ts';
-import { expectDims, expectRank, misshapen } from './expect-shape.ts';
+import { expectDims, expectRank } from './expect-shape.ts';
 import { swapMiddle } from './heads.ts';
 
 /** The parameters of one direction; absent inputs are zeros. */
@@ -43,11 +43,6 @@ function swapLeading(x: Value): Value {
   return { ...swapped, dims: swapped.dims.slice(1) };
 }
 
-function floatsOf(c: KernelContext, name: string): readonly number[] {
-  const found = c.node.attributes[name];
-  return found?.kind === 'floats' ? found.value : [];
-}
-
 /**
  * LSTM, GRU and RNN (https://onnx.ai/onnx/operators/onnx__LSTM.html): the same frame around different steps. Sequences
  * end at their `sequence_lens`; behind them Y is 0, and a reversed direction starts there.
@@ -84,11 +79,10 @@ function recurrent({ gates, activations, cell, step }: Recurrence): Kernel {
     };
     const states = { hidden: initial(5), cell: cell ? initial(6) : new Float64Array(directions * batch * hidden) };
 
-    const listed = c.node.attributes.activations;
-    const names = listed?.kind === 'strings' ? listed.value : reversed.flatMap(() => activations);
+    const names = c.texts('activations') ?? reversed.flatMap(() => activations);
     if (names.length !== activations.length * directions)
-      misshapen(c, `${activations.length * directions} activations`, `${names.length}`);
-    const functions = activationsByName(c, names, floatsOf(c, 'activation_alpha'), floatsOf(c, 'activation_beta'));
+      c.misfit(`${activations.length * directions} activations`, `${names.length}`);
+    const functions = activationsByName(c, names, c.floats('activation_alpha'), c.floats('activation_beta'));
     const bound = c.node.attributes.clip ? c.float('clip', 0) : Number.POSITIVE_INFINITY;
     const clip = (value: number) => Math.min(Math.max(value, -bound), bound);
 
@@ -106,7 +100,7 @@ function recurrent({ gates, activations, cell, step }: Recurrence): Kernel {
       });
       for (let n = 0; n < batch; n++) {
         const end = lengths?.[n] ?? length;
-        if (!(end >= 0 && end <= length)) misshapen(c, `sequence lengths up to ${length}`, `${end}`);
+        if (!(end >= 0 && end <= length)) c.misfit(`sequence lengths up to ${length}`, `${end}`);
         const state = (d * batch + n) * hidden;
         const h = states.hidden.subarray(state, state + hidden);
         for (let t = 0; t < end; t++) {

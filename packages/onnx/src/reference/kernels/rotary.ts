@@ -1,6 +1,6 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { expectDims, misshapen } from './expect-shape.ts';
+import { expectDims } from './expect-shape.ts';
 import { headsOf, mergeHeads } from './heads.ts';
 
 /** How rotary embeddings of a token's heads are laid out. */
@@ -20,12 +20,12 @@ export function rotate(c: KernelContext, x: Value, { cos, sin, row, interleaved 
   const half = cos.dims.at(-1) ?? 0;
   const rows = half === 0 ? 0 : cos.data.length / half;
   expectDims(c, 'the sines', sin, cos.dims);
-  if (2 * half > width) misshapen(c, `at most ${width / 2} cosines a row`, `${half}`);
+  if (2 * half > width) c.misfit(`at most ${width / 2} cosines a row`, `${half}`);
   const data = Float64Array.from(x.data);
   for (let b = 0; b < batch; b++) {
     for (let s = 0; s < length; s++) {
       const angles = row(b, s);
-      if (!(angles >= 0 && angles < rows)) misshapen(c, `positions below ${rows}`, `${angles}`);
+      if (!(angles >= 0 && angles < rows)) c.misfit(`positions below ${rows}`, `${angles}`);
       for (let h = 0; h < heads; h++) {
         const start = ((b * heads + h) * length + s) * width;
         for (let d = 0; d < half; d++) {

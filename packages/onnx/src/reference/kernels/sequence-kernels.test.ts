@@ -40,7 +40,7 @@ const malformed: readonly (readonly [
   ],
   ['Einsum', [zeros(2, 3)], { equation: 'i->i' }, 'REFERENCE_SHAPE', 'axes as the term "i" has letters, got rank 2'],
   ['Einsum', [zeros(2)], { equation: 'i->k' }, 'REFERENCE_UNSUPPORTED', '"k" in the output'],
-  ['Einsum', [zeros(2)], { equation: 'i,i->i' }, 'REFERENCE_UNSUPPORTED', 'no input 1'],
+  ['Einsum', [zeros(2)], { equation: 'i,i->i' }, 'REFERENCE_SHAPE', 'an input 1, got none'],
   ['Einsum', [zeros(2)], { equation: '1' }, 'REFERENCE_UNSUPPORTED', 'the term "1"'],
   ['NegativeLogLikelihoodLoss', [zeros(1, 3), int64([3])], {}, 'REFERENCE_SHAPE', 'targets below 3, got 3 at 0'],
   [

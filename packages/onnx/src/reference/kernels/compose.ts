@@ -1,0 +1,45 @@
+import type { Kernel, KernelContext } from '../kernel.ts';
+import { createContext } from '../kernel.ts';
+import type { Value } from '../value.ts';
+import { strided, strides } from '../value.ts';
+
+/** The same node seen with other inputs, to compute by the kernel of another operator, which may want an opset. */
+export function withInputs(
+  c: KernelContext,
+  inputs: readonly (Value | undefined)[],
+  opset: number = c.opset,
+): KernelContext {
+  return createContext(c.node, inputs, { opset, precision: c.precision, run: c.run });
+}
+
+/** The first output of a kernel on other inputs. */
+export function apply(c: KernelContext, kernel: Kernel, inputs: readonly (Value | undefined)[], opset?: number): Value {
+  return kernel(withInputs(c, inputs, opset))[0] as Value;
+}
+
+/** `x` with every element replaced. */
+export function mapped(x: Value, element: (x: number, index: number) => number): Value {
+  return { ...x, data: x.data.map(element) };
+}
+
+/** Axes in another order: axis i of the result is axis `order[i]` of `x`. */
+export function permuted(x: Value, order: readonly number[]): Value {
+  const steps = strides(x.dims);
+  return strided(
+    x,
+    order.map((axis) => x.dims[axis]!),
+    order.map((axis) => steps[axis]!),
+  ) as Value;
+}
+
+/** `[batch, …space, channels]` → `[batch, channels, …space]`. */
+export function channelsToFront(x: Value): Value {
+  const axes = x.dims.map((_, axis) => axis);
+  return permuted(x, [...axes.slice(0, 1), ...axes.slice(-1), ...axes.slice(1, -1)]);
+}
+
+/** `[batch, channels, …space]` → `[batch, …space, channels]`. */
+export function channelsToBack(x: Value): Value {
+  const axes = x.dims.map((_, axis) => axis);
+  return permuted(x, [...axes.slice(0, 1), ...axes.slice(2), ...axes.slice(1, 2)]);
+}
