@@ -136,7 +136,61 @@ def pooling():
     yield case("MaxRoiPool", [x, rois], {"pooled_shape": [1, 3], "spatial_scale": 0.5})
 
 
-families = {"convolution": convolution, "pooling": pooling}
+def resizing():
+    x, none = grid(1, 1, 4, 5), None
+    up, down = f32(1, 1, 1.6, 2.3), f32(1, 1, 0.6, 0.8)
+    for coordinates in ["half_pixel", "pytorch_half_pixel", "asymmetric", "half_pixel_symmetric"]:
+        for mode, scales in [("linear", up), ("cubic", down)]:
+            if (coordinates, mode) != ("half_pixel_symmetric", "cubic"):
+                yield case("Resize", [x, none, scales], {"mode": mode, "coordinate_transformation_mode": coordinates}, opset=19)
+    for near in ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]:
+        yield case("Resize", [x, f32(), f32(1, 1, 2, 0.5)], {"nearest_mode": near}, opset=11 if near == "ceil" else 13)
+    yield case("Resize", [x, none, none, i64(1, 1, 7, 3)], {"mode": "linear", "coordinate_transformation_mode": "align_corners"}, opset=13)
+    yield case("Resize", [x, none, none, i64(1, 1, 6, 9)], {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1}, opset=18)
+    yield case("Resize", [x, none, none, i64(2, 3)], {"mode": "linear", "antialias": 1, "axes": [2, 3]}, opset=18)
+    yield case("Resize", [x, none, none, i64(1, 1, 2, 4)], {"mode": "cubic", "antialias": 1, "exclude_outside": 1}, opset=18)
+    yield case("Resize", [x, none, none, i64(7, 3)], {"axes": [3, 2], "keep_aspect_ratio_policy": "not_larger"}, opset=18)
+    yield case("Resize", [x, f32(0.2, 0.1, 0.8, 1.3), none, i64(3, 4)], {
+        "mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 9.0}, opset=18)
+    yield case("Resize", [grid(1, 1, 3, 3, type="uint8", low=0, high=255), none, f32(1, 1, 1.7, 2)], {"mode": "linear"}, opset=13)
+    yield case("Resize", [x, f32(1, 1, 2, 2.6)], {"mode": "linear"}, opset=10)
+    yield case("Resize", [x, f32(1, 1, 2, 0.6)], opset=10)
+    yield case("Upsample", [x, f32(1, 1, 1.5, 2)], {"mode": "linear"}, opset=9)
+    yield case("Upsample", [x], {"scales": [1.0, 1.0, 2.0, 1.5]}, opset=7)
+    yield case("CenterCropPad", [x, i64(7, 2)], {"axes": [2, -1]}, opset=18)
+    yield case("CenterCropPad", [grid(5, 2, type="int64"), i64(2, 5)], opset=18)
+
+
+def sampling():
+    x, places = grid(2, 2, 3, 4), (grid(2, 2, 3, 2, low=-11, high=12) / 2 + np.float32(0.03)).astype("float32")
+    for mode in ["bilinear", "nearest", "bicubic"]:
+        for padding in ["zeros", "border", "reflection"]:
+            yield case("GridSample", [x[:1], places[:1]], {"mode": mode, "padding_mode": padding, "align_corners": 0}, opset=16)
+            yield case("GridSample", [x[1:], places[1:]], {"mode": mode, "padding_mode": padding, "align_corners": 1}, opset=16)
+    yield case("GridSample", [grid(1, 1, 3, 2, 3), places.reshape(1, 2, 2, 2, 3)], {"padding_mode": "border"}, opset=20)
+    yield case("AffineGrid", [grid(2, 2, 3), i64(2, 1, 2, 3)], opset=20)
+    yield case("AffineGrid", [grid(1, 3, 4), i64(1, 1, 2, 3, 2)], {"align_corners": 1}, opset=20)
+    w, offset, mask = grid(4, 1, 2, 2), (grid(1, 16, 2, 3) + np.float32(0.1)).astype("float32"), grid(1, 8, 2, 3)
+    yield case("DeformConv", [grid(1, 2, 3, 4), w, offset, grid(4), mask], {"group": 2, "offset_group": 2}, opset=19)
+    yield case("DeformConv", [grid(1, 2, 4, 4), grid(2, 2, 2, 2), offset[:, :8]],
+               {"strides": [2, 1], "pads": [1, 0, 0, 0], "dilations": [2, 1]}, opset=19)
+
+
+def detection():
+    boxes = f32(0, 0, 4, 4, 0, 0.5, 4, 4.5, 5, 5, 2, 2, 6, 6, 9, 9, 0, 0, 4, 4).reshape(1, 5, 4)
+    scores = f32(0.5, 0.9, 0.6, 0.3, 0.5, 0.1, 0.2, 0.8, 0.25, 0.7).reshape(1, 2, 5)
+    yield case("NonMaxSuppression", [boxes, scores, scalar(3, "int64"), scalar(0.5), scalar(0.25)], opset=11)
+    yield case("NonMaxSuppression", [boxes, scores, scalar(4, "int64"), scalar(0.1)], {"center_point_box": 1}, opset=10)
+    yield case("NonMaxSuppression", [boxes, scores], opset=11)
+    x = grid(2, 2, 5, 6)
+    rois, images = f32(0.3, 0.5, 4.1, 3.7, 2, 1, 2.2, 6, -1, -1, 9, 3).reshape(3, 4), i64(0, 1, 1)
+    sizes = {"output_height": 2, "output_width": 3}
+    yield case("RoiAlign", [x, rois, images], {**sizes, "sampling_ratio": 2}, opset=10)
+    yield case("RoiAlign", [x, rois, images], {**sizes, "spatial_scale": 0.75}, opset=16)
+    yield case("RoiAlign", [x, rois, images], {**sizes, "mode": "max", "coordinate_transformation_mode": "output_half_pixel"}, opset=16)
+
+
+families = {"convolution": convolution, "pooling": pooling, "resizing": resizing, "sampling": sampling, "detection": detection}
 
 if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@ import type { ControlKernel, Kernel } from './kernel.ts';
 import { attention } from './kernels/attention.ts';
 import { cache } from './kernels/cache.ts';
 import { convolution } from './kernels/convolution.ts';
+import { detection } from './kernels/detection.ts';
 import { einsum } from './kernels/einsum.ts';
 import { elementwise } from './kernels/elementwise.ts';
 import { flexAttention } from './kernels/flex-attention.ts';
@@ -17,7 +18,9 @@ import { pools } from './kernels/pooling.ts';
 import { quantize } from './kernels/quantize.ts';
 import { recurrentKernels } from './kernels/recurrent.ts';
 import { reduce } from './kernels/reduce.ts';
+import { resizing } from './kernels/resize.ts';
 import { rotary } from './kernels/rotary.ts';
+import { sampling } from './kernels/sampling.ts';
 import { shape } from './kernels/shape.ts';
 
 /** What each ai.onnx operator computes: one row per operator, in families. */
@@ -42,4 +45,7 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...fusedActivations,
   ...microsoftLinear,
   ...microsoftNormalization,
+  ...resizing,
+  ...sampling,
+  ...detection,
 };

@@ -19,7 +19,7 @@ function centred(c: KernelContext, x: Value, zero: Value | undefined): Value {
 }
 
 /** The groups of a convolution of `channels` channels into `filters` filters. */
-function groupsOf(c: KernelContext, channels: number, filters: number): number {
+export function groupsOf(c: KernelContext, channels: number, filters: number): number {
   const groups = c.int('group', 1);
   if (groups < 1 || channels % groups !== 0 || filters % groups !== 0) {
     misshapen(c, `groups that divide ${channels} channels and ${filters} filters`, `${groups}`);
@@ -27,11 +27,13 @@ function groupsOf(c: KernelContext, channels: number, filters: number): number {
   return groups;
 }
 
-function checkBias(c: KernelContext, bias: Value | undefined, filters: number): void {
+/** Checks the bias `[filters]` of a convolution. Throws `REFERENCE_SHAPE`. */
+export function checkBias(c: KernelContext, bias: Value | undefined, filters: number): void {
   if (bias && bias.data.length !== filters) misshapen(c, `a bias of [${filters}]`, `[${bias.dims}]`);
 }
 
-function checkKernel(c: KernelContext, x: Value, w: Value): readonly number[] {
+/** The kernel sizes of the filters `w`, checked against `x` and `kernel_shape`. Throws `REFERENCE_SHAPE`. */
+export function checkKernel(c: KernelContext, x: Value, w: Value): readonly number[] {
   if (x.dims.length < 3 || w.dims.length !== x.dims.length) {
     misshapen(c, 'operands [batch, channels, …space] of one rank', `[${x.dims}] and [${w.dims}]`);
   }

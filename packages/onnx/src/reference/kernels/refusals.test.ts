@@ -55,6 +55,32 @@ const refused: readonly (readonly [string, readonly Tensor[], Record<string, Att
     'REFERENCE_SHAPE indices in [0, 4), got 9',
   ],
   ['MaxRoiPool', [image, sized(1, 4)], { pooled_shape: [1, 1] }, 'REFERENCE_SHAPE images [N, C, H, W], regions [n, 5]'],
+  ['Resize', [image, sized(0), sized(0)], {}, 'REFERENCE_SHAPE scales or sizes, got neither'],
+  ['Resize', [image, sized(0), sized(3)], {}, 'REFERENCE_SHAPE scales, sizes and regions for the axes [0,1,2,3]'],
+  ['Resize', [image, sized(0), sized(4)], {}, 'REFERENCE_SHAPE positive scales, got 0 for axis 0'],
+  [
+    'Resize',
+    [image, sized(0), sized(0), int64([1, 2, 9e4, 9e4])],
+    {},
+    'REFERENCE_SHAPE an output of at most 268435456',
+  ],
+  ['Resize', [image, sized(0), sized(0), int64([1, 2, 3, 3])], { mode: 'area' }, 'REFERENCE_UNSUPPORTED mode area'],
+  [
+    'Resize',
+    [sized(1, 0), sized(0), sized(0), int64([1, 2])],
+    {},
+    'REFERENCE_SHAPE elements to make a larger tensor of',
+  ],
+  ['Upsample', [image, sized(4)], {}, 'REFERENCE_SHAPE positive scales, got 0'],
+  ['CenterCropPad', [image, int64([2])], {}, 'REFERENCE_SHAPE sizes for the axes [0,1,2,3] of [1,2,3,3], got [2]'],
+  ['GridSample', [image, sized(1, 2, 2, 3)], {}, 'REFERENCE_SHAPE a grid [1, …2 sizes, 2]'],
+  ['GridSample', [image, sized(1, 1, 1, 2)], { padding_mode: 'wrap' }, 'REFERENCE_UNSUPPORTED padding_mode wrap'],
+  ['AffineGrid', [sized(1, 2, 3), int64([1, 1, 2])], {}, 'REFERENCE_SHAPE a size of 4 or 5 entries, got 3'],
+  ['AffineGrid', [sized(1, 2, 3), int64([1, 1, 9e4, 9e4])], {}, 'REFERENCE_SHAPE an output of at most 268435456'],
+  ['DeformConv', [image, sized(1, 2, 2, 2), sized(1, 4, 2, 2)], {}, 'REFERENCE_SHAPE offsets of shape [1,8,2,2]'],
+  ['NonMaxSuppression', [sized(1, 2, 4), sized(1, 1, 3)], {}, 'REFERENCE_SHAPE boxes of shape [1,3,4], got [1,2,4]'],
+  ['RoiAlign', [image, sized(1, 4), int64([1])], {}, 'REFERENCE_SHAPE images below 1, got 1'],
+  ['RoiAlign', [image, sized(1, 4), int64([0])], { sampling_ratio: 5000 }, 'REFERENCE_SHAPE at most 1048576 samples'],
 ];
 
 it.each(refused)('%s refuses %#', async (opType, inputs, attributes, message) => {
