@@ -3,7 +3,6 @@ import { roundEven } from '../../number-formats.ts';
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size, strides } from '../value.ts';
-import { misshapen } from './expect-shape.ts';
 import type { Windows } from './windows.ts';
 import { eachWindow, windowAttributes, windowsOf } from './windows.ts';
 import { rangeOf, zeros } from './zeros.ts';
@@ -13,7 +12,7 @@ function centred(c: KernelContext, x: Value, zero: Value | undefined): Value {
   if (!zero) return x;
   const slice = zero.data.length === 1 ? x.data.length : x.data.length / x.dims[0]!;
   if (zero.data.length !== 1 && zero.data.length !== x.dims[0]) {
-    misshapen(c, `one zero point or one per slice of [${x.dims}]`, `[${zero.dims}]`);
+    c.misfit(`one zero point or one per slice of [${x.dims}]`, `[${zero.dims}]`);
   }
   return { ...x, data: x.data.map((element, i) => element - zero.data[Math.floor(i / slice)]!) };
 }
@@ -22,25 +21,25 @@ function centred(c: KernelContext, x: Value, zero: Value | undefined): Value {
 export function groupsOf(c: KernelContext, channels: number, filters: number): number {
   const groups = c.int('group', 1);
   if (groups < 1 || channels % groups !== 0 || filters % groups !== 0) {
-    misshapen(c, `groups that divide ${channels} channels and ${filters} filters`, `${groups}`);
+    c.misfit(`groups that divide ${channels} channels and ${filters} filters`, `${groups}`);
   }
   return groups;
 }
 
 /** Checks the bias `[filters]` of a convolution. Throws `REFERENCE_SHAPE`. */
 export function checkBias(c: KernelContext, bias: Value | undefined, filters: number): void {
-  if (bias && bias.data.length !== filters) misshapen(c, `a bias of [${filters}]`, `[${bias.dims}]`);
+  if (bias && bias.data.length !== filters) c.misfit(`a bias of [${filters}]`, `[${bias.dims}]`);
 }
 
 /** The kernel sizes of the filters `w`, checked against `x` and `kernel_shape`. Throws `REFERENCE_SHAPE`. */
 export function checkKernel(c: KernelContext, x: Value, w: Value): readonly number[] {
   if (x.dims.length < 3 || w.dims.length !== x.dims.length) {
-    misshapen(c, 'operands [batch, channels, …space] of one rank', `[${x.dims}] and [${w.dims}]`);
+    c.misfit('operands [batch, channels, …space] of one rank', `[${x.dims}] and [${w.dims}]`);
   }
   const kernel = w.dims.slice(2);
   const stated = c.ints('kernel_shape');
-  if (stated && `${stated}` !== `${kernel}`) misshapen(c, `a kernel_shape [${kernel}]`, `[${stated}]`);
-  if (kernel.includes(0)) misshapen(c, 'a kernel that is not empty', `[${w.dims}]`);
+  if (stated && `${stated}` !== `${kernel}`) c.misfit(`a kernel_shape [${kernel}]`, `[${stated}]`);
+  if (kernel.includes(0)) c.misfit('a kernel that is not empty', `[${w.dims}]`);
   return kernel;
 }
 
@@ -49,7 +48,7 @@ function convolve(c: KernelContext, type: DataType, x: Value, w: Value, bias: Va
   const kernel = checkKernel(c, x, w);
   const [batch, channels, filters, depth] = [x.dims[0]!, x.dims[1]!, w.dims[0]!, w.dims[1]!];
   const groups = groupsOf(c, channels, filters);
-  if (depth * groups !== channels) misshapen(c, `filters of ${channels / groups} channels`, `[${w.dims}]`);
+  if (depth * groups !== channels) c.misfit(`filters of ${channels / groups} channels`, `[${w.dims}]`);
   checkBias(c, bias, filters);
   const windows = windowsOf(c, x.dims.slice(2), kernel);
   const y = zeros(c, type, [batch, filters, ...windows.count]);
@@ -78,10 +77,10 @@ function transposedWindows(c: KernelContext, space: readonly number[], kernel: r
   const rank = space.length;
   const { strides: steps, dilations, before, after } = windowAttributes(c, rank);
   const extra = c.ints('output_padding') ?? space.map(() => 0);
-  if (extra.length !== rank) misshapen(c, `output_padding of ${rank} integers`, `[${extra}]`);
+  if (extra.length !== rank) c.misfit(`output_padding of ${rank} integers`, `[${extra}]`);
   const mode = c.text('auto_pad', 'NOTSET');
   const stated = c.ints('output_shape')?.slice(-rank);
-  if (stated && stated.length !== rank) misshapen(c, `an output_shape of ${rank} sizes`, `[${stated}]`);
+  if (stated && stated.length !== rank) c.misfit(`an output_shape of ${rank} sizes`, `[${stated}]`);
   const over = space.map((length, axis) => {
     const full = (length - 1) * steps[axis]! + extra[axis]! + (kernel[axis]! - 1) * dilations[axis]! + 1;
     const wanted = stated?.[axis] ?? (mode.startsWith('SAME') ? length * steps[axis]! : undefined);
@@ -104,7 +103,7 @@ export const convolution: Readonly<Record<string, Kernel>> = {
     const [scaleX, scaleW, scaleY, zeroY] = [c.input(1), c.input(4), c.input(6), c.input(7)];
     const filters = c.input(3).dims[0]!;
     if (scaleW.data.length !== 1 && scaleW.data.length !== filters) {
-      misshapen(c, `one scale or ${filters}`, `[${scaleW.dims}]`);
+      c.misfit(`one scale or ${filters}`, `[${scaleW.dims}]`);
     }
     const x = centred(c, c.input(0), c.input(2));
     const sums = convolve(c, zeroY.type, x, centred(c, c.input(3), c.input(5)), c.optional(8));
@@ -123,7 +122,7 @@ export const convolution: Readonly<Record<string, Kernel>> = {
     const kernel = checkKernel(c, x, w);
     const [batch, channels, perGroup] = [x.dims[0]!, x.dims[1]!, w.dims[1]!];
     const groups = groupsOf(c, channels, 0);
-    if (w.dims[0] !== channels) misshapen(c, `filters for ${channels} channels`, `[${w.dims}]`);
+    if (w.dims[0] !== channels) c.misfit(`filters for ${channels} channels`, `[${w.dims}]`);
     const filters = perGroup * groups;
     checkBias(c, bias, filters);
     const windows = transposedWindows(c, x.dims.slice(2), kernel);
@@ -152,8 +151,7 @@ export const convolution: Readonly<Record<string, Kernel>> = {
     const x = c.input(0);
     const [image, block] = [c.integers(1) ?? c.refuse('no image shape'), c.integers(2) ?? c.refuse('no block shape')];
     if (x.dims.length !== 3 || block.length !== image.length || !block.every((length) => length > 0)) {
-      misshapen(
-        c,
+      c.misfit(
         'columns [N, C·block, windows], an image and a block of one rank',
         `[${x.dims}], [${image}], [${block}]`,
       );
@@ -161,7 +159,7 @@ export const convolution: Readonly<Record<string, Kernel>> = {
     const windows = windowsOf(c, image, block);
     const blockSize = size(block);
     if (x.dims[1]! % blockSize !== 0 || x.dims[2] !== size(windows.count)) {
-      misshapen(c, `columns [N, C·${blockSize}, ${size(windows.count)}]`, `[${x.dims}]`);
+      c.misfit(`columns [N, C·${blockSize}, ${size(windows.count)}]`, `[${x.dims}]`);
     }
     const y = zeros(c, x.type, [x.dims[0]!, x.dims[1]! / blockSize, ...image]);
     const imageSize = size(image);

@@ -1,6 +1,6 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { expectDims, expectRank, misshapen } from './expect-shape.ts';
+import { expectDims, expectRank } from './expect-shape.ts';
 import { zeros } from './zeros.ts';
 
 /** The four neighbours of a place and their weights; no weight where the place lies beyond the outermost elements. */
@@ -78,7 +78,7 @@ export const detection: Readonly<Record<string, Kernel>> = {
     const [x, rois, images] = [c.input(0), c.input(1), c.input(2)];
     expectRank(c, 'x', x, 4);
     const [batch, channels, height, width] = x.dims as [number, number, number, number];
-    if (height * width === 0) misshapen(c, 'images that are not empty', `[${x.dims}]`);
+    if (height * width === 0) c.misfit('images that are not empty', `[${x.dims}]`);
     expectDims(c, 'regions', rois, [undefined, 4]);
     expectDims(c, 'image indices', images, [rois.dims[0]]);
     const mode = c.text('mode', 'avg');
@@ -90,7 +90,7 @@ export const detection: Readonly<Record<string, Kernel>> = {
     let next = 0;
     for (let roi = 0; roi < rois.dims[0]!; roi++) {
       const image = images.data[roi]!;
-      if (!(image >= 0 && image < batch)) misshapen(c, `images below ${batch}`, `${image}`);
+      if (!(image >= 0 && image < batch)) c.misfit(`images below ${batch}`, `${image}`);
       const [x1, y1, x2, y2] = [0, 1, 2, 3].map((i) => rois.data[roi * 4 + i]! * scale - (shifted ? 0.5 : 0)) as [
         number,
         number,
@@ -101,7 +101,7 @@ export const detection: Readonly<Record<string, Kernel>> = {
       const [binHeight, binWidth] = [side(y2 - y1) / rows, side(x2 - x1) / columns];
       const samples = (bin: number) => (ratio > 0 ? ratio : Math.max(Math.ceil(bin), 0));
       const [down, across] = [samples(binHeight), samples(binWidth)];
-      if (!(down * across <= mostSamples)) misshapen(c, `at most ${mostSamples} samples of a bin`, `${down}·${across}`);
+      if (!(down * across <= mostSamples)) c.misfit(`at most ${mostSamples} samples of a bin`, `${down}·${across}`);
       for (let channel = 0; channel < channels; channel++) {
         const plane = (image * channels + channel) * height * width;
         for (let row = 0; row < rows; row++) {

@@ -1,14 +1,13 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size, strides } from '../value.ts';
-import { misshapen } from './expect-shape.ts';
 import type { Taps, Windows } from './windows.ts';
 import { eachWindow, kernelShape, windowAttributes, windowsOf } from './windows.ts';
 import { rangeOf, zeros } from './zeros.ts';
 
 function spatial(c: KernelContext): Value {
   const x = c.input(0);
-  if (x.dims.length < 3) misshapen(c, 'an input [batch, channels, …space]', `[${x.dims}]`);
+  if (x.dims.length < 3) c.misfit('an input [batch, channels, …space]', `[${x.dims}]`);
   return x;
 }
 
@@ -109,7 +108,7 @@ export const pools: Readonly<Record<string, Kernel>> = {
   /** Indices count in the shape the pooling came from; a larger `output_shape` is filled up with zeros behind. */
   MaxUnpool: (c) => {
     const [x, indices] = [spatial(c), c.input(1)];
-    if (`${indices.dims}` !== `${x.dims}`) misshapen(c, `indices [${x.dims}]`, `[${indices.dims}]`);
+    if (`${indices.dims}` !== `${x.dims}`) c.misfit(`indices [${x.dims}]`, `[${indices.dims}]`);
     const rank = x.dims.length - 2;
     const kernel = kernelShape(c, rank);
     const { strides: steps, before, after } = windowAttributes(c, rank);
@@ -119,14 +118,14 @@ export const pools: Readonly<Record<string, Kernel>> = {
     const dims = [...x.dims.slice(0, 2), ...pooled];
     const outDims = c.integers(2) ?? dims;
     if (outDims.length !== dims.length || outDims.some((dim, axis) => dim < dims[axis]!)) {
-      misshapen(c, `an output shape of at least [${dims}]`, `[${outDims}]`);
+      c.misfit(`an output shape of at least [${dims}]`, `[${outDims}]`);
     }
     const y = zeros(c, x.type, outDims);
     const [from, to] = [strides(dims), strides(outDims)];
     const total = size(dims);
     for (let i = 0; i < x.data.length; i++) {
       const index = indices.data[i]!;
-      if (!(index >= 0 && index < total)) misshapen(c, `indices in [0, ${total})`, `${index}`);
+      if (!(index >= 0 && index < total)) c.misfit(`indices in [0, ${total})`, `${index}`);
       let offset = 0;
       for (let axis = 0; axis < dims.length; axis++) {
         offset += (Math.floor(index / from[axis]!) % dims[axis]!) * to[axis]!;
@@ -140,7 +139,7 @@ export const pools: Readonly<Record<string, Kernel>> = {
     const [x, rois] = [c.input(0), c.input(1)];
     const pooled = c.ints('pooled_shape') ?? c.refuse('no pooled_shape');
     if (x.dims.length !== 4 || rois.dims.length !== 2 || rois.dims[1] !== 5 || pooled.length !== 2) {
-      misshapen(c, 'images [N, C, H, W], regions [n, 5], two pooled sizes', `[${x.dims}], [${rois.dims}], [${pooled}]`);
+      c.misfit('images [N, C, H, W], regions [n, 5], two pooled sizes', `[${x.dims}], [${rois.dims}], [${pooled}]`);
     }
     const [batch, channels, height, width] = x.dims as [number, number, number, number];
     const scale = c.float('spatial_scale', 1);
@@ -154,8 +153,7 @@ export const pools: Readonly<Record<string, Kernel>> = {
     let i = 0;
     for (let roi = 0; roi < rois.dims[0]!; roi++) {
       const image = rois.data[roi * 5]!;
-      if (!(Number.isInteger(image) && image >= 0 && image < batch))
-        misshapen(c, `an image below ${batch}`, `${image}`);
+      if (!(Number.isInteger(image) && image >= 0 && image < batch)) c.misfit(`an image below ${batch}`, `${image}`);
       const [x1, y1, x2, y2] = Array.from({ length: 4 }, (_, k) => Math.round(rois.data[roi * 5 + 1 + k]! * scale));
       for (let channel = 0; channel < channels; channel++) {
         const from = (image * channels + channel) * height * width;

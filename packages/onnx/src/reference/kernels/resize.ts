@@ -1,8 +1,7 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { axisOf } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { size, strides } from '../value.ts';
-import { misshapen } from './expect-shape.ts';
+import { gathered, size, strides } from '../value.ts';
 import type { Weighted } from './interpolation.ts';
 import { cubic, neighbours, normalized, triangle } from './interpolation.ts';
 import { rangeOf, zeros } from './zeros.ts';
@@ -72,7 +71,7 @@ function resize(c: KernelContext, x: Value, axes: readonly Axis[], plan: Plan): 
   const dims = axes.map((axis) => axis.resized);
   const y = zeros(c, x.type, dims);
   if (y.data.length === 0) return y;
-  if (x.data.length === 0) misshapen(c, 'elements to make a larger tensor of', `[${x.dims}]`);
+  if (x.data.length === 0) c.misfit('elements to make a larger tensor of', `[${x.dims}]`);
   let data = x.data;
   const outside: (readonly boolean[])[] = [];
   for (const [index, axis] of axes.entries()) {
@@ -81,7 +80,7 @@ function resize(c: KernelContext, x: Value, axes: readonly Axis[], plan: Plan): 
     outside.push(at.map((position) => plan.outside !== undefined && (position < 0 || position > length - 1)));
     if (resized === length && scale === 1 && plan.outside === undefined) continue;
     if (!at.every((position) => Math.abs(position) < 2 ** 40) || 1 / scale > 4 * length + 4) {
-      misshapen(c, 'scales and regions near the size of the input', `scale ${scale} of axis ${index}`);
+      c.misfit('scales and regions near the size of the input', `scale ${scale} of axis ${index}`);
     }
     const before = size(dims.slice(0, index));
     const after = size(x.dims.slice(index + 1));
@@ -130,18 +129,14 @@ function axesOf(c: KernelContext, x: Value, plan: Pick<Plan, 'coordinate'>, inpu
   const [roi, scales, sizes] = inputs.map(given);
   const counts = [scales, sizes, roi?.subarray(axes.length)].filter((list) => list !== undefined);
   if (!axes.every((axis) => axis >= 0 && axis < rank) || counts.some((list) => list.length !== axes.length)) {
-    misshapen(
-      c,
-      `scales, sizes and regions for the axes [${axes}] of [${x.dims}]`,
-      counts.map((l) => l.length).join(', '),
-    );
+    c.misfit(`scales, sizes and regions for the axes [${axes}] of [${x.dims}]`, counts.map((l) => l.length).join(', '));
   }
   const crop = plan.coordinate === 'tf_crop_and_resize';
   const starts = spread(rank, axes, crop && roi ? roi : axes.map(() => 0), 0);
   const ends = spread(rank, axes, crop && roi ? roi.subarray(axes.length) : axes.map(() => 1), 1);
   const axis = (at: number, resized: number, scale: number): Axis => {
     if (!(scale > 0 && scale < Number.POSITIVE_INFINITY) && x.dims[at] !== 0) {
-      misshapen(c, 'positive scales', `${scale} for axis ${at}`);
+      c.misfit('positive scales', `${scale} for axis ${at}`);
     }
     return { length: x.dims[at]!, resized, scale, start: starts[at]!, end: ends[at]! };
   };
@@ -151,7 +146,7 @@ function axesOf(c: KernelContext, x: Value, plan: Pick<Plan, 'coordinate'>, inpu
       return axis(at, scaled(x.dims[at]! * part, scale), scale);
     });
   }
-  if (!sizes) return misshapen(c, 'scales or sizes', 'neither');
+  if (!sizes) return c.misfit('scales or sizes', 'neither');
   const policy = c.text('keep_aspect_ratio_policy', 'stretch');
   const ratios = axes.map((at, i) => sizes[i]! / x.dims[at]!);
   if (policy === 'stretch') {
@@ -171,11 +166,11 @@ function axesOf(c: KernelContext, x: Value, plan: Pick<Plan, 'coordinate'>, inpu
 /** Opset 10 knows scales only and counts from the corner; its nearest is below for enlarged axes, above for shrunk ones. */
 function resizeFromCorner(c: KernelContext, scales: ArrayLike<number>): Value {
   const x = c.input(0);
-  if (scales.length !== x.dims.length) misshapen(c, `a scale for every axis of [${x.dims}]`, `${scales.length}`);
+  if (scales.length !== x.dims.length) c.misfit(`a scale for every axis of [${x.dims}]`, `${scales.length}`);
   const mode = c.text('mode', 'nearest').replace('bilinear', 'linear');
   const axes = x.dims.map((length, at) => {
     const scale = scales[at]!;
-    if (!(scale > 0 && scale < Number.POSITIVE_INFINITY)) misshapen(c, 'positive scales', `${scale}`);
+    if (!(scale > 0 && scale < Number.POSITIVE_INFINITY)) c.misfit('positive scales', `${scale}`);
     return { length, resized: scaled(length, scale), scale, start: 0, end: 1 };
   });
   const weigh: Plan['weigh'] =
@@ -207,27 +202,25 @@ export const resizing: Readonly<Record<string, Kernel>> = {
   },
   /** Cuts or pads every axis of `axes` around its middle; an odd element goes behind. */
   CenterCropPad: (c) => {
-    const x = c.input(0);
+    const x = c.any(0);
     const rank = x.dims.length;
     const axes = c.ints('axes')?.map((axis) => axisOf(axis, rank)) ?? x.dims.map((_, axis) => axis);
     const wanted = c.integers(1) ?? c.refuse('no shape');
     if (wanted.length !== axes.length || !axes.every((axis) => axis >= 0 && axis < rank)) {
-      misshapen(c, `sizes for the axes [${axes}] of [${x.dims}]`, `[${wanted}]`);
+      c.misfit(`sizes for the axes [${axes}] of [${x.dims}]`, `[${wanted}]`);
     }
     const dims = spread(rank, axes, wanted, -1).map((size, axis) => (axes.includes(axis) ? size : x.dims[axis]!));
-    const y = zeros(c, x.type, dims);
-    const shift = dims.map(
-      (dim, axis) => Math.floor(Math.abs(x.dims[axis]! - dim) / 2) * Math.sign(x.dims[axis]! - dim),
-    );
-    const [from, to] = [strides(x.dims), strides(dims)];
-    for (let i = 0; i < y.data.length; i++) {
-      let offset = 0;
-      for (let axis = 0; axis < rank && offset >= 0; axis++) {
-        const at = (Math.floor(i / to[axis]!) % dims[axis]!) + shift[axis]!;
-        offset = at < 0 || at >= x.dims[axis]! ? -1 : offset + at * from[axis]!;
+    const shift = dims.map((dim, axis) => Math.trunc((x.dims[axis]! - dim) / 2));
+    const steps = strides(x.dims);
+    const offset = (at: readonly number[]): number => {
+      let from = 0;
+      for (let axis = 0; axis < rank; axis++) {
+        const position = at[axis]! + shift[axis]!;
+        if (position < 0 || position >= x.dims[axis]!) return -1;
+        from += position * steps[axis]!;
       }
-      if (offset >= 0) y.data[i] = x.data[offset]!;
-    }
-    return [y];
+      return from;
+    };
+    return [gathered(x, dims, offset)];
   },
 };

@@ -1,8 +1,8 @@
+import { roundEven } from '../../number-formats.ts';
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { size, strides } from '../value.ts';
 import { checkBias, checkKernel, groupsOf } from './convolution.ts';
-import { roundEven } from './elementwise.ts';
-import { evenShare, expectDims, misshapen } from './expect-shape.ts';
+import { evenShare, expectDims } from './expect-shape.ts';
 import type { Weighted } from './interpolation.ts';
 import { cubic, neighbours, triangle } from './interpolation.ts';
 import { windowsOf } from './windows.ts';
@@ -74,7 +74,7 @@ export const sampling: Readonly<Record<string, Kernel>> = {
     const space = x.dims.slice(2);
     const rank = space.length;
     if (rank < 1 || grid.dims.length !== rank + 2 || grid.dims[0] !== x.dims[0] || grid.dims.at(-1) !== rank) {
-      misshapen(c, `a grid [${x.dims[0]}, …${rank} sizes, ${rank}] for [${x.dims}]`, `[${grid.dims}]`);
+      c.misfit(`a grid [${x.dims[0]}, …${rank} sizes, ${rank}] for [${x.dims}]`, `[${grid.dims}]`);
     }
     const mode = c.text('mode', 'linear').replace(/^bi(?=linear|cubic)/, '');
     const filter = interpolations[mode] ?? c.refuse(`mode ${mode}`);
@@ -104,7 +104,7 @@ export const sampling: Readonly<Record<string, Kernel>> = {
     const theta = c.input(0);
     const space = (c.integers(1) ?? c.refuse('no size')).slice(2);
     const rank = space.length;
-    if (rank !== 2 && rank !== 3) misshapen(c, 'a size of 4 or 5 entries', `${rank + 2}`);
+    if (rank !== 2 && rank !== 3) c.misfit('a size of 4 or 5 entries', `${rank + 2}`);
     expectDims(c, 'theta', theta, [c.integers(1)![0], rank, rank + 1]);
     const corners = c.int('align_corners', 0) === 1;
     const batch = theta.dims[0]!;
@@ -135,7 +135,7 @@ export const sampling: Readonly<Record<string, Kernel>> = {
     const space = x.dims.slice(2);
     const [batch, channels, filters, depth] = [x.dims[0]!, x.dims[1]!, w.dims[0]!, w.dims[1]!];
     const groups = groupsOf(c, channels, filters);
-    if (depth * groups !== channels) misshapen(c, `filters of ${channels / groups} channels`, `[${w.dims}]`);
+    if (depth * groups !== channels) c.misfit(`filters of ${channels / groups} channels`, `[${w.dims}]`);
     checkBias(c, bias, filters);
     const windows = windowsOf(c, space, kernel);
     const moved = evenShare(c, 'channels', channels, c.int('offset_group', 1));

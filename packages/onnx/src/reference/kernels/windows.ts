@@ -1,6 +1,5 @@
 import type { KernelContext } from '../kernel.ts';
 import { size, strides } from '../value.ts';
-import { misshapen } from './expect-shape.ts';
 
 /**
  * Windows that slide over the spatial axes of a tensor: window `o` of an axis reads the positions
@@ -33,7 +32,7 @@ export interface Taps {
 function perAxis(c: KernelContext, name: string, rank: number): readonly number[] {
   const found = c.ints(name) ?? Array.from({ length: rank }, () => 1);
   if (found.length !== rank || !found.every((entry) => Number.isSafeInteger(entry) && entry > 0)) {
-    misshapen(c, `${name} of ${rank} positive integers`, `[${found}]`);
+    c.misfit(`${name} of ${rank} positive integers`, `[${found}]`);
   }
   return found;
 }
@@ -42,7 +41,7 @@ function perAxis(c: KernelContext, name: string, rank: number): readonly number[
 export function windowAttributes(c: KernelContext, rank: number) {
   const pads = c.ints('pads') ?? Array.from({ length: 2 * rank }, () => 0);
   if (pads.length !== 2 * rank || !pads.every(Number.isSafeInteger)) {
-    misshapen(c, `pads of ${2 * rank} integers`, `[${pads}]`);
+    c.misfit(`pads of ${2 * rank} integers`, `[${pads}]`);
   }
   const explicit = ['NOTSET', ''].includes(c.text('auto_pad', 'NOTSET'));
   return {
@@ -55,7 +54,7 @@ export function windowAttributes(c: KernelContext, rank: number) {
 
 /** The `kernel_shape` of a pooling node. */
 export function kernelShape(c: KernelContext, rank: number): readonly number[] {
-  if (!c.ints('kernel_shape')) misshapen(c, 'a kernel_shape', 'none');
+  if (!c.ints('kernel_shape')) c.misfit('a kernel_shape', 'none');
   return perAxis(c, 'kernel_shape', rank);
 }
 
@@ -82,7 +81,7 @@ export function windowsOf(c: KernelContext, over: readonly number[], kernel: rea
     const windows = Math.ceil(room / step) + 1;
     return (windows - 1) * step >= length + before[axis]! ? windows - 1 : windows;
   });
-  if (count.some((windows) => windows < 0)) misshapen(c, `a kernel that fits into [${over}]`, `[${kernel}]`);
+  if (count.some((windows) => windows < 0)) c.misfit(`a kernel that fits into [${over}]`, `[${kernel}]`);
   return { over, count, kernel, strides: steps, dilations, before, after };
 }
 
@@ -104,7 +103,7 @@ export function eachWindow(c: KernelContext, w: Windows, visit: (window: number,
   const most = w.over.reduce((product, length, axis) => product * Math.min(length, w.kernel[axis]!), 1);
   const total = size(w.count);
   if (!(Math.max(total, most, ...w.count) <= mostWindows)) {
-    misshapen(c, `at most ${mostWindows} windows and places of a window`, `[${w.count}] of [${w.kernel}]`);
+    c.misfit(`at most ${mostWindows} windows and places of a window`, `[${w.count}] of [${w.kernel}]`);
   }
   const taps: Taps = { length: 0, at: new Int32Array(most), kernel: new Int32Array(most), padded: 0 };
   const ranges = w.count.map((windows, axis) => Array.from({ length: windows }, (_, o) => axisRange(w, axis, o)));
