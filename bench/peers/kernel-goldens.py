@@ -190,7 +190,24 @@ def detection():
     yield case("RoiAlign", [x, rois, images], {**sizes, "mode": "max", "coordinate_transformation_mode": "output_half_pixel"}, opset=16)
 
 
-families = {"convolution": convolution, "pooling": pooling, "resizing": resizing, "sampling": sampling, "detection": detection}
+def signal():
+    real, both = grid(2, 6, 1), grid(1, 5, 3, 2)
+    yield case("DFT", [real])
+    yield case("DFT", [real, scalar(4, "int64")], {"onesided": 1})
+    yield case("DFT", [both, scalar(7, "int64")], {"axis": 2, "inverse": 1})
+    yield case("DFT", [both, None, scalar(-3, "int64")], opset=20)
+    yield case("STFT", [grid(1, 12, 1), scalar(3, "int64"), grid(5)])
+    yield case("STFT", [grid(1, 12, 1), scalar(2, "int64"), None, scalar(4, "int64")], {"onesided": 0})
+    for op in ["HannWindow", "HammingWindow", "BlackmanWindow"]:
+        yield case(op, [scalar(7, "int64")])
+        yield case(op, [scalar(6, "int32")], {"periodic": 0, "output_datatype": 11})
+    yield case("MelWeightMatrix", [scalar(4, "int64"), scalar(32, "int64"), scalar(8000, "int64"), scalar(20.0), scalar(3800.0)])
+    yield case("Det", [grid(2, 3, 3)], opset=11)
+    yield case("Det", [f32(0, 2, 3, 0).reshape(2, 2)], opset=11)
+
+
+families = {"convolution": convolution, "pooling": pooling, "resizing": resizing, "sampling": sampling, "detection": detection,
+            "signal": signal}
 
 if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@ import { attention } from './kernels/attention.ts';
 import { cache } from './kernels/cache.ts';
 import { convolution } from './kernels/convolution.ts';
 import { detection } from './kernels/detection.ts';
+import { determinant } from './kernels/determinant.ts';
 import { einsum } from './kernels/einsum.ts';
 import { elementwise } from './kernels/elementwise.ts';
 import { flexAttention } from './kernels/flex-attention.ts';
@@ -22,6 +23,7 @@ import { resizing } from './kernels/resize.ts';
 import { rotary } from './kernels/rotary.ts';
 import { sampling } from './kernels/sampling.ts';
 import { shape } from './kernels/shape.ts';
+import { signal } from './kernels/signal.ts';
 
 /** What each ai.onnx operator computes: one row per operator, in families. */
 export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> = {
@@ -48,4 +50,6 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...resizing,
   ...sampling,
   ...detection,
+  ...signal,
+  ...determinant,
 };

@@ -3,7 +3,7 @@ import type { AttributeInput } from '../../builder.ts';
 import { createGraphBuilder } from '../../builder.ts';
 import { isSlmError } from '../../errors.ts';
 import type { Tensor } from '../../model.ts';
-import { int64 } from '../../model.ts';
+import { float32, int64 } from '../../model.ts';
 import { openReference } from '../open-reference.ts';
 
 const sized = (...dims: number[]): Tensor => ({
@@ -81,6 +81,21 @@ const refused: readonly (readonly [string, readonly Tensor[], Record<string, Att
   ['NonMaxSuppression', [sized(1, 2, 4), sized(1, 1, 3)], {}, 'REFERENCE_SHAPE boxes of shape [1,3,4], got [1,2,4]'],
   ['RoiAlign', [image, sized(1, 4), int64([1])], {}, 'REFERENCE_SHAPE images below 1, got 1'],
   ['RoiAlign', [image, sized(1, 4), int64([0])], { sampling_ratio: 5000 }, 'REFERENCE_SHAPE at most 1048576 samples'],
+  ['DFT', [sized(1, 4, 3)], {}, 'REFERENCE_SHAPE a last axis of 1 or 2: real or complex, got [1,4,3]'],
+  ['DFT', [sized(1, 4, 1)], { axis: 2 }, 'REFERENCE_SHAPE a signal axis, got 2 of [1,4,1]'],
+  ['DFT', [sized(1, 4, 2)], { onesided: 1 }, 'REFERENCE_SHAPE a real signal, got [1,4,2]'],
+  ['DFT', [sized(1, 4, 1), int64([1e12])], {}, 'REFERENCE_SHAPE an output of at most 268435456'],
+  ['STFT', [sized(1, 4, 1), int64([0])], {}, 'REFERENCE_SHAPE a length of at least 1, got 0'],
+  ['STFT', [sized(1, 4, 1), int64([1]), sized(5)], {}, 'REFERENCE_SHAPE a frame of at most 4, got 5'],
+  ['HannWindow', [int64([-1])], {}, 'REFERENCE_SHAPE an output of sizes, got [-1]'],
+  ['HannWindow', [int64([1])], { output_datatype: 99 }, 'REFERENCE_UNSUPPORTED output_datatype 99'],
+  [
+    'MelWeightMatrix',
+    [int64([2]), int64([8]), int64([8]), sized(1), float32([900])],
+    {},
+    'REFERENCE_SHAPE frequencies within the spectrum of 5 bins',
+  ],
+  ['Det', [sized(2, 3)], {}, 'REFERENCE_SHAPE square matrices, got [2,3]'],
 ];
 
 it.each(refused)('%s refuses %#', async (opType, inputs, attributes, message) => {
