@@ -8,10 +8,13 @@ import { einsum } from './kernels/einsum.ts';
 import { elementwise } from './kernels/elementwise.ts';
 import { flexAttention } from './kernels/flex-attention.ts';
 import { fusedActivations } from './kernels/fused-activations.ts';
+import { groupQueryAttention } from './kernels/group-query-attention.ts';
 import { indexing } from './kernels/indexing.ts';
 import { linear } from './kernels/linear.ts';
 import { linearAttentionKernels } from './kernels/linear-attention.ts';
 import { losses } from './kernels/losses.ts';
+import { microsoftAttention } from './kernels/microsoft-attention.ts';
+import { microsoftConvolution } from './kernels/microsoft-convolution.ts';
 import { microsoftLinear } from './kernels/microsoft-linear.ts';
 import { microsoftNormalization } from './kernels/microsoft-normalization.ts';
 import { normalization } from './kernels/normalization.ts';
@@ -46,6 +49,9 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...flexAttention,
   ...fusedActivations,
   ...microsoftLinear,
+  ...microsoftConvolution,
+  ...microsoftAttention,
+  ...groupQueryAttention,
   ...microsoftNormalization,
   ...resizing,
   ...sampling,

@@ -16,7 +16,7 @@ export const activations: Readonly<Record<string, Activation>> = {
   sigmoid: { apply: sigmoid },
   affine: { apply: (x, alpha, beta) => alpha * x + beta, alpha: 1, beta: 0 },
   leakyrelu: { apply: (x, alpha) => (x >= 0 ? x : alpha * x), alpha: 0.01 },
-  thresholdedrelu: { apply: (x, alpha) => (x > alpha ? x : 0), alpha: 1 },
+  thresholdedrelu: { apply: (x, alpha) => (x >= alpha ? x : 0), alpha: 1 },
   scaledtanh: { apply: (x, alpha, beta) => alpha * Math.tanh(beta * x), alpha: 1, beta: 1 },
   hardsigmoid: { apply: (x, alpha, beta) => Math.min(Math.max(alpha * x + beta, 0), 1), alpha: 0.2, beta: 0.5 },
   elu: { apply: (x, alpha) => (x >= 0 ? x : alpha * Math.expm1(x)), alpha: 1 },

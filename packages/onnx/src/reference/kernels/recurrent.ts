@@ -103,6 +103,8 @@ function recurrent({ gates, activations, cell, step }: Recurrence): Kernel {
         if (!(end >= 0 && end <= length)) c.misfit(`sequence lengths up to ${length}`, `${end}`);
         const state = (d * batch + n) * hidden;
         const h = states.hidden.subarray(state, state + hidden);
+        // the states of an empty sequence are 0, as in ONNX Runtime
+        if (end === 0) for (const values of [states.hidden, states.cell]) values.fill(0, state, state + hidden);
         for (let t = 0; t < end; t++) {
           const time = backwards ? end - 1 - t : t;
           const token = x.data.subarray((time * batch + n) * width, (time * batch + n + 1) * width);
@@ -128,7 +130,7 @@ function batchToFront(y: Value): Value {
   return { ...swapped, dims: [batch, length, directions, hidden] };
 }
 
-/** Gates i, o, f, c; with `input_forget` the forget gate is 1 − i. */
+/** Gates i, o, f, c; with `input_forget` the forget gate is 1 − i. The cell is not clipped, as in ONNX Runtime. */
 const lstm: Recurrence = {
   gates: 4,
   activations: ['sigmoid', 'tanh', 'tanh'],
@@ -146,7 +148,7 @@ const lstm: Recurrence = {
         const forget = coupled ? 1 - i : f!(gate(2, j, peepholes[2 * hidden + j]! * cell[j]!));
         cell[j] = forget * cell[j]! + i * g!(gate(3, j, 0));
         const o = f!(gate(1, j, peepholes[hidden + j]! * cell[j]!));
-        state[j] = o * h!(clip(cell[j]!));
+        state[j] = o * h!(cell[j]!);
       }
     };
   },
