@@ -1,4 +1,4 @@
-import type { Attribute, Graph, Node, QuantizationAnnotation, Tensor, TensorType, ValueInfo } from './model.ts';
+import type { Attribute, Graph, Model, Node, QuantizationAnnotation, Tensor, TensorType, ValueInfo } from './model.ts';
 
 /** Who makes and who uses each value of a graph. */
 export interface GraphIndex {
@@ -86,63 +86,127 @@ export function replaceNodes(graph: Graph, patch: GraphPatch): Graph {
  * `to`. The caller sees to it that `to` is free.
  */
 export function renameValue(graph: Graph, from: string, to: string): Graph {
-  if (from === to || from === '') return graph;
+  return from === to || from === '' ? graph : renameValues(graph, new Map([[from, to]]));
+}
+
+/** As {@link renameValue}, for many values at once: `names` tells the new name by the old one. */
+export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): Graph {
+  if (names.size === 0) return graph;
   let changed = false;
   const name = (value: string): string => {
-    if (value !== from) return value;
+    const next = names.get(value);
+    if (next === undefined) return value;
     changed = true;
-    return to;
+    return next;
   };
-  const info = (value: ValueInfo): ValueInfo => (value.name === from ? { ...value, name: name(value.name) } : value);
+  const info = (value: ValueInfo): ValueInfo => (names.has(value.name) ? { ...value, name: name(value.name) } : value);
   const renamed: Graph = {
     ...graph,
     inputs: graph.inputs.map(info),
     outputs: graph.outputs.map(info),
     nodes: graph.nodes.map((node) => {
-      const next = renameInNode(node, from, to);
+      const used = renameUses(node, names);
+      const next = used.outputs.some((output) => names.has(output))
+        ? { ...used, outputs: used.outputs.map(name) }
+        : used;
       changed ||= next !== node;
       return next;
     }),
-    initializers: renameKey(graph.initializers, name),
-    types: renameKey(graph.types, name),
+    initializers: renameKeys(graph.initializers, name),
+    types: renameKeys(graph.types, name),
     ...(graph.valueDetails && {
       valueDetails: new Map(Array.from(graph.valueDetails, ([key, value]) => [name(key), info(value)])),
     }),
-    ...(graph.sparseInitializers && { sparseInitializers: renameKey(graph.sparseInitializers, name) }),
+    ...(graph.sparseInitializers && { sparseInitializers: renameKeys(graph.sparseInitializers, name) }),
     ...(graph.quantization && {
-      quantization: graph.quantization.map(
-        (annotation): QuantizationAnnotation => ({
-          ...annotation,
-          tensor: name(annotation.tensor),
-          parameters: Object.fromEntries(
-            Object.entries(annotation.parameters).map(([key, value]) => [key, name(value)]),
-          ),
-        }),
-      ),
+      quantization: graph.quantization.map((annotation) => ({
+        ...renameParameters(annotation, names),
+        tensor: name(annotation.tensor),
+      })),
     }),
   };
   return changed ? renamed : graph;
 }
 
-function renameInNode(node: Node, from: string, to: string): Node {
-  const name = (value: string) => (value === from ? to : value);
-  const inner = (graph: Graph) => (freeValues(graph).has(from) ? renameValue(graph, from, to) : graph);
-  const attribute = (value: Attribute): Attribute => {
-    if (value.kind === 'graph') return { ...value, value: inner(value.value) };
-    return value.kind === 'graphs' ? { ...value, value: value.value.map(inner) } : value;
-  };
-  const captured = subgraphs(node).some((graph) => freeValues(graph).has(from));
-  if (!captured && !node.inputs.includes(from) && !node.outputs.includes(from)) return node;
+/** Renames the values that a node uses, those that its subgraphs take from outside among them. */
+export function renameUses(node: Node, names: ReadonlyMap<string, string>): Node {
+  if (names.size === 0) return node;
+  const attributes = mapSubgraphs(node, (graph) => {
+    const captured = Array.from(freeValues(graph)).filter((value) => names.has(value));
+    return renameValues(graph, new Map(captured.map((value) => [value, names.get(value)!])));
+  }).attributes;
+  const direct = node.inputs.some((input) => names.has(input));
+  if (!direct && attributes === node.attributes) return node;
+  return { ...node, inputs: node.inputs.map((input) => names.get(input) ?? input), attributes };
+}
+
+/** Exchanges the subgraphs of a node; the same node when each stays the same object. */
+export function mapSubgraphs(node: Node, change: (graph: Graph, attribute: string, index: number) => Graph): Node {
+  let changed = false;
+  const entries = Object.entries(node.attributes).map(([key, attribute]): [string, Attribute] => {
+    if (attribute.kind !== 'graph' && attribute.kind !== 'graphs') return [key, attribute];
+    const before = attribute.kind === 'graph' ? [attribute.value] : attribute.value;
+    const after = before.map((graph, index) => change(graph, key, index));
+    if (after.every((graph, index) => graph === before[index])) return [key, attribute];
+    changed = true;
+    return [key, attribute.kind === 'graph' ? { ...attribute, value: after[0]! } : { ...attribute, value: after }];
+  });
+  return changed ? { ...node, attributes: Object.fromEntries(entries) } : node;
+}
+
+/** Renames the values that an annotation names as parameters. */
+export function renameParameters(
+  annotation: QuantizationAnnotation,
+  names: ReadonlyMap<string, string>,
+): QuantizationAnnotation {
+  const parameters = Object.entries(annotation.parameters);
+  if (!parameters.some(([, value]) => names.has(value))) return annotation;
   return {
-    ...node,
-    inputs: node.inputs.map(name),
-    outputs: node.outputs.map(name),
-    attributes: captured
-      ? Object.fromEntries(Object.entries(node.attributes).map(([key, value]) => [key, attribute(value)]))
-      : node.attributes,
+    ...annotation,
+    parameters: Object.fromEntries(parameters.map(([key, value]) => [key, names.get(value) ?? value])),
   };
 }
 
-function renameKey<T>(map: ReadonlyMap<string, T>, name: (key: string) => string): ReadonlyMap<string, T> {
+function renameKeys<T>(map: ReadonlyMap<string, T>, name: (key: string) => string): ReadonlyMap<string, T> {
   return new Map(Array.from(map, ([key, value]) => [name(key), value]));
+}
+
+/** The values that a graph itself defines: inputs, initializers, node outputs; not those of its subgraphs. */
+export function definedValues(graph: Graph): Set<string> {
+  const defined = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
+  for (const name of graph.sparseInitializers?.keys() ?? []) defined.add(name);
+  for (const node of graph.nodes) for (const output of node.outputs) defined.add(output);
+  defined.delete('');
+  return defined;
+}
+
+/** A maker of names that no value and no node of the model has, subgraphs and local functions included. */
+export function createNames(model: Model): (base: string) => string {
+  const taken = new Set<string>(['']);
+  const visit = (nodes: readonly Node[]) => {
+    for (const node of nodes) {
+      for (const name of [node.name, ...node.outputs]) taken.add(name);
+      for (const graph of subgraphs(node)) visitGraph(graph);
+    }
+  };
+  const visitGraph = (graph: Graph) => {
+    for (const name of definedValues(graph)) taken.add(name);
+    visit(graph.nodes);
+  };
+  visitGraph(model.graph);
+  for (const local of model.functions ?? []) {
+    for (const input of local.inputs) taken.add(input);
+    visit(local.nodes);
+  }
+  const counters = new Map<string, number>();
+  return (base) => {
+    let name = base;
+    while (taken.has(name)) {
+      const count = (counters.get(base) ?? 0) + 1;
+      counters.set(base, count);
+      name = `${base}_${count}`;
+    }
+    taken.add(name);
+    return name;
+  };
 }
