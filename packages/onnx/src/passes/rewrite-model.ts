@@ -58,6 +58,8 @@ interface Scope {
   readonly outer: Scope | undefined;
   readonly opsets: Readonly<Record<string, number>>;
   readonly inFunction: boolean;
+  /** False where nothing is known of types. */
+  readonly typed: boolean;
   readonly defined: Set<string>;
   readonly outputs: ReadonlySet<string>;
   readonly types: Map<string, TensorType>;
@@ -130,12 +132,13 @@ class Walk {
     const aliases = new Map<string, string>();
     const renames = new Map<string, string>();
     const added = new Map<string, Tensor>();
+    const types = new Map(graph.types);
     const nodes: Node[] = [];
     let changed = false;
 
     const emit = (node: Node): void => {
       nodes.push(node);
-      learn(scope, node, typed !== undefined);
+      learn(scope, node);
     };
     const constants = (tensors: ReadonlyMap<string, Tensor> | undefined): void => {
       for (const [name, tensor] of tensors ?? []) {
@@ -189,7 +192,10 @@ class Walk {
         });
         return;
       }
-      for (const [name, type] of rewrite.types ?? []) scope.types.set(name, type);
+      for (const [name, type] of rewrite.types ?? []) {
+        scope.types.set(name, type);
+        types.set(name, type);
+      }
       constants(rewrite.constants);
       for (const node of rewrite.nodes) emit(node);
     });
@@ -199,6 +205,7 @@ class Walk {
     const rewritten: Graph = {
       ...graph,
       nodes,
+      types,
       initializers: added.size === 0 ? graph.initializers : new Map([...graph.initializers, ...added]),
       ...(quantization && { quantization: quantization.map((entry) => renameParameters(entry, aliases)) }),
     };
@@ -244,7 +251,7 @@ class Walk {
       dims: (value) => type(value)?.dims,
       constant: (value) => find(scope, value, ({ constants }) => constants.get(value)),
       overridable: (value) => find(scope, value, ({ overridable }) => overridable.has(value)) ?? false,
-      known: (value) => knownValue(scope, value),
+      known: (value) => knownValue(scope, value) ?? (value === node.outputs[0] ? inferKnown(scope, node) : undefined),
       producer: (value) => scope.producer.get(value),
       uses: (value) => scope.uses.get(value) ?? 0,
       isOutput: (value) => scope.outputs.has(value),
@@ -272,6 +279,7 @@ function openScope(
     outer,
     opsets,
     inFunction,
+    typed: typed !== undefined,
     defined: new Set([...inputs, ...graph.initializers.keys(), ...(graph.sparseInitializers?.keys() ?? [])]),
     outputs: new Set(graph.outputs.map(({ name }) => name)),
     types: typed === undefined ? new Map() : valueTypes(typed),
@@ -284,7 +292,7 @@ function openScope(
 }
 
 /** Notes what a node of the rewritten graph makes. */
-function learn(scope: Scope, node: Node, typed: boolean): void {
+function learn(scope: Scope, node: Node): void {
   for (const output of node.outputs) {
     if (output === '') continue;
     scope.defined.add(output);
@@ -292,15 +300,22 @@ function learn(scope: Scope, node: Node, typed: boolean): void {
   }
   const tensor = constantTensor(node);
   if (tensor !== undefined) scope.constants.set(node.outputs[0]!, tensor);
-  if (!typed) return;
-  const known = rowOf(valueRules, node)?.({
+  const known = inferKnown(scope, node);
+  if (known !== undefined) scope.known.set(node.outputs[0]!, known);
+}
+
+function inferKnown(scope: Scope, node: Node): KnownValue | undefined {
+  if (!scope.typed) return undefined;
+  return rowOf(
+    valueRules,
+    node,
+  )?.({
     node,
     inputs: node.inputs.map((name) => find(scope, name, ({ types }) => types.get(name))),
     known: (input) => knownValue(scope, node.inputs[input] ?? ''),
     has: (input) => (node.inputs[input] ?? '') !== '',
     branch: () => [],
   });
-  if (known !== undefined) scope.known.set(node.outputs[0]!, known);
 }
 
 /** Looks a value up in the innermost graph that defines it. */

@@ -1,4 +1,5 @@
 import { type Dim, elementCount, type Node, type Tensor, type TensorType } from '../model.ts';
+import { toNumbers } from '../number-formats.ts';
 import { rowOf } from '../operator.ts';
 import type { KnownValue } from '../types/rule.ts';
 
@@ -67,11 +68,10 @@ export function firstOf(...rules: readonly RewriteRule[]): RewriteRule {
   };
 }
 
-/** The numbers of a constant of few elements; `undefined` for strings, packed and small float types. */
+/** The numbers of a constant of at most `limit` elements; `undefined` for strings and complex numbers. */
 export function numbersOf(tensor: Tensor | undefined, limit = 1 << 20): readonly number[] | undefined {
   if (tensor === undefined || elementCount(tensor.dims) > limit) return undefined;
-  if (!/^(float32|float64|bool|u?int(8|16|32|64))$/.test(tensor.type)) return undefined;
-  return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+  return /^(string|complex)/.test(tensor.type) ? undefined : Array.from(toNumbers(tensor));
 }
 
 /** The integers of an attribute or, in later operator sets, of a constant input; `absent` when neither is given. */
@@ -85,9 +85,7 @@ export function integersOf(site: Site, name: string, input: number): readonly nu
 
 /** True when two shapes are certainly the same in every run. */
 export function sameDims(a: readonly Dim[] | undefined, b: readonly Dim[] | undefined): boolean {
-  return (
-    a !== undefined && a.length === b?.length && a.every((dim, axis) => dim !== undefined && dim === b[axis])
-  );
+  return a !== undefined && a.length === b?.length && a.every((dim, axis) => dim !== undefined && dim === b[axis]);
 }
 
 /** `other` applied after `first`: what Transpose by `first` and then by `other` does in one. */
