@@ -55,7 +55,8 @@ function finite(exponent: number, mantissa: number, bias: number): FloatFormat {
 export interface RoundOptions {
   /**
    * Numbers beyond the greatest become the greatest, infinities too; otherwise ∞, or NaN where the format has no ∞. Default: true for
-   * formats of at most 8 bits, false for float16 and bfloat16. Formats without NaN always saturate.
+   * formats of at most 8 bits, false for float16 and bfloat16. Formats without NaN
+   * always saturate, and NaN becomes −0 there.
    */
   readonly saturate?: boolean;
   /** Direction: to nearest with ties to even (default), away from zero, or towards zero. */
@@ -83,8 +84,8 @@ export function roundEven(x: number): number {
 export function roundToFormat(format: FloatFormat, x: number, options: RoundOptions = {}): number {
   const { saturate = format.exponent + format.mantissa < 8, round = 'nearest' } = options;
   const greatest = x < 0 ? -format.max : format.max;
-  if (Number.isNaN(x)) return format.nan === undefined ? format.max : Number.NaN;
-  if (!format.signed && x < 0) return saturate ? 2 ** -format.bias : Number.NaN;
+  if (Number.isNaN(x)) return format.nan === undefined ? -0 : Number.NaN;
+  if (!format.signed && x < 2 ** -format.bias) return saturate ? 2 ** -format.bias : Number.NaN;
   const a = Math.abs(x);
   const beyond = () => {
     if (saturate || format.nan === undefined) return greatest;

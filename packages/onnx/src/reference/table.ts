@@ -1,11 +1,13 @@
 import type { ControlKernel, Kernel } from './kernel.ts';
 import { attention } from './kernels/attention.ts';
+import { binaryKernels } from './kernels/binary.ts';
 import { cache } from './kernels/cache.ts';
+import { castKernels } from './kernels/cast.ts';
+import { control } from './kernels/control.ts';
 import { convolution } from './kernels/convolution.ts';
 import { detection } from './kernels/detection.ts';
 import { determinant } from './kernels/determinant.ts';
 import { einsum } from './kernels/einsum.ts';
-import { elementwise } from './kernels/elementwise.ts';
 import { flexAttention } from './kernels/flex-attention.ts';
 import { fusedActivations } from './kernels/fused-activations.ts';
 import { groupQueryAttention } from './kernels/group-query-attention.ts';
@@ -17,6 +19,7 @@ import { microsoftAttention } from './kernels/microsoft-attention.ts';
 import { microsoftConvolution } from './kernels/microsoft-convolution.ts';
 import { microsoftLinear } from './kernels/microsoft-linear.ts';
 import { microsoftNormalization } from './kernels/microsoft-normalization.ts';
+import { movement } from './kernels/movement.ts';
 import { normalization } from './kernels/normalization.ts';
 import { pools } from './kernels/pooling.ts';
 import { quantize } from './kernels/quantize.ts';
@@ -25,18 +28,25 @@ import { reduce } from './kernels/reduce.ts';
 import { resizing } from './kernels/resize.ts';
 import { rotary } from './kernels/rotary.ts';
 import { sampling } from './kernels/sampling.ts';
+import { sequences } from './kernels/sequence.ts';
 import { shape } from './kernels/shape.ts';
 import { signal } from './kernels/signal.ts';
+import { unaryKernels } from './kernels/unary.ts';
 
 /** What each ai.onnx operator computes: one row per operator, in families. */
 export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> = {
-  ...elementwise,
+  ...unaryKernels,
+  ...binaryKernels,
+  ...castKernels,
   ...linear,
   ...shape,
+  ...movement,
   ...indexing,
   ...reduce,
   ...normalization,
   ...quantize,
+  ...control,
+  ...sequences,
   ...einsum,
   ...losses,
   ...attention,

@@ -218,6 +218,27 @@ export function gathered(
   return { type: value.type, dims: [...dims], data: data as unknown as Elements };
 }
 
+/** Offsets of all positions of a shape in row-major order, `Σ positionᵢ·stepsᵢ` each. */
+export function offsetsOf(dims: readonly number[], steps: readonly number[]): Float64Array {
+  const count = size(dims);
+  checkCount(count);
+  const offsets = new Float64Array(count);
+  const rank = dims.length;
+  for (let axis = rank - 1, filled = 1; axis >= 0 && count > 0; axis--) {
+    for (let position = 1; position < dims[axis]!; position++) {
+      for (let i = 0; i < filled; i++) offsets[position * filled + i] = offsets[i]! + position * steps[axis]!;
+    }
+    filled *= dims[axis]!;
+  }
+  return offsets;
+}
+
+/** The value with other dims of as many elements; throws `REFERENCE_SHAPE` for another number of them. */
+export function reshaped<V extends TensorValue>(value: V, dims: readonly number[], where: string): V {
+  if (size(dims) === value.data.length && dims.every((dim) => dim >= 0)) return { ...value, dims };
+  throw new SlmError('REFERENCE_SHAPE', `${where}: expected a shape of ${value.data.length} elements, got [${dims}]`);
+}
+
 /** Visits every position of a shape in row-major order. The position array is reused: read it, don't keep it. */
 export function each(dims: readonly number[], visit: (at: readonly number[], index: number) => void): void {
   const count = size(dims);
