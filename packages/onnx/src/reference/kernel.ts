@@ -98,7 +98,7 @@ export function createContext(
     if (value.kind === 'optional' && value.value?.kind === undefined && value.value) return value.value;
     return misfit('a tensor', `${describeValue(value)} as input ${index}`);
   };
-  const any = (index: number) => optionalAny(index) ?? refuse(`no input ${index}`);
+  const any = (index: number) => optionalAny(index) ?? misfit(`an input ${index}`, 'none');
   const optional = (index: number) => {
     const value = optionalAny(index);
     return value && numeric(value, where);

@@ -2,7 +2,7 @@ import type { DataType } from '../../model.ts';
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { axisOf, checkedAxis } from '../kernel.ts';
 import type { Elements, TensorValue } from '../value.ts';
-import { allocate, each, gathered, offsetsOf, size, strides } from '../value.ts';
+import { allocate, gathered, offsetsOf, size, strides } from '../value.ts';
 import { list } from './shape.ts';
 
 type Element = number | bigint | string;
@@ -225,31 +225,6 @@ function compress(c: KernelContext): readonly TensorValue[] {
   return [chosen(x, axis, kept.length, (at) => kept[at[axis]!]!)];
 }
 
-/** Writes an update into a cache at a position of its own for every sample. */
-function tensorScatter(c: KernelContext): readonly TensorValue[] {
-  const [cache, update] = [c.any(0), c.any(1)];
-  const axis = checkedAxis(c, c.int('axis', -2), cache.dims.length);
-  const starts = c.integers(2) ?? new Array<number>(cache.dims[0] ?? 0).fill(0);
-  const circular = c.text('mode', 'linear') === 'circular';
-  const length = cache.dims[axis]!;
-  const steps = strides(cache.dims);
-  const data = cache.data.slice() as unknown as Element[];
-  const fits =
-    update.type === cache.type &&
-    update.dims.length === cache.dims.length &&
-    update.dims.every((dim, at) => (at === axis ? dim <= length : dim === cache.dims[at]));
-  if (axis === 0 || !fits)
-    c.misfit(`an update that fits into ${cache.type}[${cache.dims}]`, `${update.type}[${update.dims}]`);
-  each(update.dims, (at, i) => {
-    const position = starts[at[0]!]! + at[axis]!;
-    const wrapped = circular ? position % length : checkedIndex(c, position, length);
-    let offset = wrapped * steps[axis]!;
-    for (let a = 0; a < at.length; a++) if (a !== axis) offset += at[a]! * steps[a]!;
-    data[offset] = update.data[i]!;
-  });
-  return [{ type: cache.type, dims: cache.dims, data: data as unknown as Elements }];
-}
-
 /** Operators that choose or place elements by index. */
 export const indexing: Readonly<Record<string, Kernel>> = {
   Gather: gather,
@@ -271,7 +246,6 @@ export const indexing: Readonly<Record<string, Kernel>> = {
     const { offsets, inner } = sliceOffsets(c, c.any(0), 0);
     return scattered(c, c.any(0), offsets, size(inner));
   },
-  TensorScatter: tensorScatter,
   OneHot: oneHot,
   NonZero: (c) => {
     const x = c.input(0);
