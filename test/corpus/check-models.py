@@ -23,21 +23,22 @@ def attempt(path):
         return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
 
 
-def walk_tensors(message):
+def messages(message):
+    yield message
     for field, value in message.ListFields():
-        if field.message_type is None:
-            continue
-        entries = value if isinstance(value, onnx.TensorProto) is False and hasattr(value, "__len__") else [value]
-        for entry in entries:
-            if isinstance(entry, onnx.TensorProto):
-                yield entry
-            elif hasattr(entry, "ListFields"):
-                yield from walk_tensors(entry)
+        if field.message_type is not None:
+            for entry in value if hasattr(value, "__len__") else [value]:
+                if hasattr(entry, "ListFields"):
+                    yield from messages(entry)
 
 
 def normalise(model):
-    """Attributes and metadata in the order of their names; the data of every tensor as raw bytes."""
-    for tensor in list(walk_tensors(model)):
+    """Attributes in the order of their names; the data of every tensor as raw bytes; no empty names and texts."""
+    for message in list(messages(model)):
+        for field, value in message.ListFields():
+            if value == "":
+                message.ClearField(field.name)
+    for tensor in [m for m in messages(model) if isinstance(m, onnx.TensorProto)]:
         if tensor.data_type in (0, onnx.TensorProto.STRING) or tensor.HasField("raw_data"):
             continue
         array = onnx.numpy_helper.to_array(tensor)

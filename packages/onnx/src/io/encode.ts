@@ -88,7 +88,7 @@ function nodeProto(node: Node, where: string): Message {
     {
       input: node.inputs,
       output: node.outputs,
-      name: node.name,
+      name: node.name === '' ? undefined : node.name,
       op_type: node.opType,
       attribute: attributeProtos(node.attributes, place),
       doc_string: node.doc,
