@@ -206,8 +206,86 @@ def microsoft_fused():
                     {"epsilon": 0.1}, outputs=2)
 
 
+def q(value, type="float32"):
+    return scalar(value, type)
+
+
+def microsoft_quantized():
+    x, y = u8(2, 3, 4), u8(3, 1)
+    sx, zx, sy, zy, sz, zz = q(0.037), q(120, "uint8"), q(0.021), q(99, "uint8"), q(0.051), q(131, "uint8")
+    signed = [i8(2, 3), q(0.03), q(-5, "int8")]
+    for op in ["QLinearAdd", "QLinearMul"]:
+        yield microsoft(op, [x, sx, zx, y, sy, zy, sz, zz])
+        yield microsoft(op, [*signed, i8(3), q(0.02), q(7, "int8"), q(0.043), q(-11, "int8")])
+    for op, attributes in [("QLinearSigmoid", {}), ("QLinearLeakyRelu", {"alpha": 0.1})]:
+        yield microsoft(op, [x, sx, zx, q(0.0123), q(17, "uint8")], attributes)
+        yield microsoft(op, [*signed, q(0.0131), q(-100, "int8")], attributes)
+    yield microsoft("QLinearSoftmax", [x, sx, zx, q(0.00390625), q(0, "uint8")], {"axis": -1, "opset": 13})
+    yield microsoft("QLinearSoftmax", [x, sx, zx, q(0.00390625), q(0, "uint8")], {"axis": 1, "opset": 13})
+    yield microsoft("QLinearSoftmax", [x, sx, zx, q(0.00390625), q(0, "uint8")], {"axis": 1, "opset": 11})
+    yield microsoft("QLinearConcat", [sz, zz, x, sx, zx, u8(2, 2, 4), sy, zy], {"axis": 1})
+    yield microsoft("QLinearWhere", [grid(2, 1, 4, type="int32", low=0, high=2).astype(bool), x, sx, zx, y, sy, zy, sz, zz])
+    image = u8(1, 4, 5, 3)
+    pool = {"kernel_shape": [2, 2], "pads": [1, 0, 0, 1], "strides": [2, 1]}
+    yield microsoft("QLinearAveragePool", [image, sx, zx, q(0.0217), zy], pool)
+    yield microsoft("QLinearAveragePool", [image, sx, zx, q(0.0217), zy], {**pool, "count_include_pad": 1, "channels_last": 1})
+    yield microsoft("QLinearGlobalAveragePool", [image, sx, zx, q(0.0217), zy])
+    yield microsoft("QLinearGlobalAveragePool", [image, sx, zx, q(0.0217), zy], {"channels_last": 1})
+    # ONNX Runtime saturates sums of two products of 8 bits on processors without VNNI: the weights stay below 64
+    weights, scales = i8(2, 4, 2, 2, low=-60, high=61), f32(0.011, 0.023)
+    bias = i32(300, -900)
+    conv = [sx, zx, weights, scales, np.zeros(2, "int8"), q(0.9), zz, bias]
+    yield microsoft("QLinearConv", [image, *conv], {"pads": [1, 0, 0, 1]})
+    yield microsoft("QLinearConv", [np.ascontiguousarray(image.transpose(0, 2, 3, 1)), *conv], {"pads": [1, 0, 0, 1], "channels_last": 1})
+    yield microsoft("NhwcMaxPool", [image], {"kernel_shape": [2, 2], "pads": [1, 0, 0, 1]})
+    a, b = u8(3, 4), i8(4, 2, low=-60, high=61)
+    yield microsoft("QGemm", [a, sx, zx, b, sy, q(3, "int8"), i32(500, -700), q(0.7), zz])
+    yield microsoft("QGemm", [np.ascontiguousarray(a.T), sx, zx, np.ascontiguousarray(b.T), scales, np.array([3, -4], "int8"), i32(500, -700)],
+                    {"transA": 1, "transB": 1, "alpha": 0.5})
+    yield microsoft("MatMulIntegerToFloat", [u8(2, 3, 4), b, sx, scales, zx, np.array([3, -4], "int8"), f32(0.5, -1)])
+    yield microsoft("MatMulIntegerToFloat", [u8(2, 4), u8(4, 3), sx, sy, zx, zy])
+    yield microsoft("DynamicQuantizeMatMul", [grid(3, 4), b, scales, np.array([3, -4], "int8"), f32(0.5, -1)])
+    yield microsoft("DynamicQuantizeMatMul", [grid(2, 3, 4), u8(4, 3), sy, zy])
+    packed = [u8(2, 3, 8), i8(8, 24, low=-60, high=61), small(24), q(0.01), q(0.012)]
+    yield microsoft("QAttention", [*packed, i32(2, 3), q(128, "uint8"), q(3, "int8")], {"num_heads": 2})
+    yield microsoft("QAttention", [*packed, None, q(128, "uint8"), q(3, "int8"), grid(2, 2, 2, 2, 4)], {"num_heads": 2, "unidirectional": 1}, outputs=2)
+    for zero in [None, zx]:
+        given = [sx, *([] if zero is None else [zero])]
+        yield microsoft("DequantizeLinear", [x, *given])
+        yield microsoft("QuantizeLinear", [grid(2, 3, 4), *given])
+    yield microsoft("DequantizeLinear", [x, f32(0.1, 0.2, 0.3), np.array([1, 2, 3], "uint8")], {"axis": 1})
+    yield microsoft("QuantizeLinear", [grid(2, 3, 4), f32(0.01, 0.02, 0.3), np.array([1, -2, 3], "int8")], {"axis": 1})
+
+
+def block_quantized():
+    for bits, block, inner, columns in [(4, 16, 40, 3), (8, 16, 32, 2), (2, 16, 48, 2), (4, 32, 32, 4)]:
+        blocks = -(-inner // block)
+        x, w, scales = grid(2, inner), u8(columns, blocks, block * bits // 8), small(columns, blocks)
+        attributes = {"K": inner, "N": columns, "bits": bits, "block_size": block}
+        yield microsoft("MatMulNBits", [x, w, scales], attributes)
+        yield microsoft("MatMulNBits", [x, w, scales, u8(columns, -(-blocks * bits // 8)), None, grid(columns)], attributes)
+    yield microsoft("MatMulNBits", [grid(1, 2, 32), u8(3, 2, 8), small(3, 2), grid(3, 2)], {"K": 32, "N": 3, "bits": 4, "block_size": 16})
+    for bits in [4, 8]:
+        table, scales = u8(5, 32 * bits // 8), small(5, 2)
+        attributes = {"bits": bits, "block_size": 16, "gather_axis": 0, "quantize_axis": 1}
+        yield microsoft("GatherBlockQuantized", [table, i64(4, 0, -1).reshape(1, 3), scales], attributes)
+        yield microsoft("GatherBlockQuantized", [table, i32(2, 1), scales, u8(5, 2 * bits // 8)], attributes)
+
+
+def microsoft_shape():
+    x = grid(2, 3)
+    yield microsoft("Pad", [x, i64(0, 1, 2, 0), scalar(1.5)])
+    yield microsoft("Pad", [x, i64(1, -1, 0, 1).reshape(1, 4)])
+    yield microsoft("Trilu", [grid(2, 3, 4), np.array(1, "int64")])
+    yield microsoft("Trilu", [grid(3, 3)], {"upper": 0})
+    for axis in [0, -1, 1]:
+        yield microsoft("ExpandDims", [x, np.array(axis, "int32")])
+    yield microsoft("Unique", [f32(2, 1, 1, 3, 4, 3)], outputs=3)
+
+
 families = {"einsum": einsum, "losses": losses, "recurrent": recurrent, "attention": attention, "microsoft-attention": microsoft_attention,
-            "group-query-attention": group_query_attention, "microsoft-fused": microsoft_fused}
+            "group-query-attention": group_query_attention, "microsoft-fused": microsoft_fused,
+            "microsoft-quantized": microsoft_quantized, "block-quantized": block_quantized, "microsoft-shape": microsoft_shape}
 
 if __name__ == "__main__":
     for family in sys.argv[1:] or families:

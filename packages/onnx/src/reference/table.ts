@@ -1,6 +1,7 @@
 import type { ControlKernel, Kernel } from './kernel.ts';
 import { attention } from './kernels/attention.ts';
 import { binaryKernels } from './kernels/binary.ts';
+import { blockQuantized } from './kernels/block-quantized.ts';
 import { cache } from './kernels/cache.ts';
 import { castKernels } from './kernels/cast.ts';
 import { control } from './kernels/control.ts';
@@ -19,6 +20,8 @@ import { microsoftAttention } from './kernels/microsoft-attention.ts';
 import { microsoftConvolution } from './kernels/microsoft-convolution.ts';
 import { microsoftLinear } from './kernels/microsoft-linear.ts';
 import { microsoftNormalization } from './kernels/microsoft-normalization.ts';
+import { microsoftQuantized } from './kernels/microsoft-quantized.ts';
+import { microsoftShape } from './kernels/microsoft-shape.ts';
 import { movement } from './kernels/movement.ts';
 import { normalization } from './kernels/normalization.ts';
 import { pools } from './kernels/pooling.ts';
@@ -59,6 +62,9 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...flexAttention,
   ...fusedActivations,
   ...microsoftLinear,
+  ...microsoftQuantized,
+  ...microsoftShape,
+  ...blockQuantized,
   ...microsoftConvolution,
   ...microsoftAttention,
   ...groupQueryAttention,

@@ -1,12 +1,12 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { createContext } from '../kernel.ts';
-import type { Value } from '../value.ts';
+import type { AnyValue, Value } from '../value.ts';
 import { strided, strides } from '../value.ts';
 
 /** The same node seen with other inputs, to compute by the kernel of another operator, which may want an opset. */
 export function withInputs(
   c: KernelContext,
-  inputs: readonly (Value | undefined)[],
+  inputs: readonly (AnyValue | undefined)[],
   opset: number = c.opset,
 ): KernelContext {
   return createContext(c.node, inputs, { opset, precision: c.precision, run: c.run });

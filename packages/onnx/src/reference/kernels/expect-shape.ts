@@ -1,11 +1,6 @@
 import type { KernelContext } from '../kernel.ts';
 import type { TensorValue } from '../value.ts';
 
-/** {@link KernelContext.misfit}, for calls without a method. */
-export function misshapen(c: KernelContext, expected: string, got: string): never {
-  return c.misfit(expected, got);
-}
-
 /** Checks a shape; `undefined` stands for any size. Throws `REFERENCE_SHAPE`. */
 export function expectDims(
   c: KernelContext,
