@@ -3,7 +3,7 @@
 usage: python bench/peers/kernel-goldens.py [FAMILY ...]     (needs numpy, onnx, onnxruntime)
 
 A case is {op, domain?, opset, attributes, inputs, outputs}; a tensor is [type, dims, elements], null where omitted; a
-float attribute is {"float": x} or {"floats": [...]}. Inputs are drawn with a fixed seed from a coarse grid, so the files stay small.
+float attribute is {"float": x} or {"floats": [...]}, a tensor attribute {"tensor": [type, dims, elements]}. Inputs are drawn with a fixed seed from a coarse grid, so the files stay small.
 """
 import json
 import pathlib
@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnx.reference
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
@@ -52,11 +53,25 @@ def pack(array):
 
 
 def json_attribute(value):
+    if isinstance(value, onnx.TensorProto):
+        return {"tensor": pack(numpy_helper.to_array(value))}
     if isinstance(value, float):
         return {"float": value}
     if isinstance(value, (list, tuple)) and value and all(isinstance(each, float) for each in value):
         return {"floats": list(value)}
     return list(value) if isinstance(value, tuple) else value
+
+
+def evaluated(op, inputs, attributes, outputs, domain):
+    """Outputs of onnx's own evaluator, for operators that ONNX Runtime lacks."""
+    labels, outs = [f"i{i}" for i in range(len(inputs))], [f"o{i}" for i in range(outputs)]
+    node = helper.make_node(op, labels, outs, domain=domain, **attributes)
+    infos = [helper.make_tensor_value_info(label, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+             for label, array in zip(labels, inputs)]
+    graph = helper.make_graph([node], "one", infos, [onnx.ValueInfoProto(name=out) for out in outs])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)])
+    given = onnx.reference.ReferenceEvaluator(model).run(None, dict(zip(labels, inputs)))
+    return [array.astype("float32") for array in given]
 
 
 def case(op, inputs, attributes=None, *, opset=17, domain="", outputs=1, expect=None):
@@ -206,8 +221,76 @@ def signal():
     yield case("Det", [f32(0, 2, 3, 0).reshape(2, 2)], opset=11)
 
 
+def texts(*elements):
+    return np.array(elements, object)
+
+
+def strings():
+    yield case("StringConcat", [texts("a", "é").reshape(2, 1), texts("x", "", "z")], opset=20)
+    words = texts("Monday", "tuesday", "MONDAY", "Sunday")
+    yield case("StringNormalizer", [words], {"stopwords": ["monday"], "case_change_action": "UPPER", "locale": "C"}, opset=10)
+    yield case("StringNormalizer", [words.reshape(1, 4)], {"stopwords": ["MONDAY"], "is_case_sensitive": 1,
+                                                           "case_change_action": "LOWER", "locale": "C"}, opset=10)
+    yield case("StringNormalizer", [texts("a", "A")], {"stopwords": ["a"], "locale": "C"}, opset=10)
+    yield case("StringSplit", [texts("a,b,,c", ",", "x").reshape(3, 1)], {"delimiter": ","}, opset=20, outputs=2)
+    yield case("StringSplit", [texts(" a  b c ", "one", "  ")], opset=20, outputs=2)
+    yield case("StringSplit", [texts("a--b--c", "q")], {"delimiter": "--", "maxsplit": 1}, opset=20, outputs=2)
+    grams = {"ngram_counts": [0, 3], "ngram_indexes": [0, 1, 2, 3, 4], "min_gram_length": 1, "max_gram_length": 2}
+    ints = np.array([[1, 2, 1, 3], [2, 1, 3, 3]], "int32")
+    for mode, skips in [("TF", 0), ("IDF", 1), ("TFIDF", 2)]:
+        yield case("TfIdfVectorizer", [ints], {**grams, "mode": mode, "max_skip_count": skips, "pool_int64s": [1, 2, 3, 2, 1, 1, 3],
+                                               "weights": [0.5, 2.0, 3.0, 4.0, 0.25]}, opset=9)
+    yield case("TfIdfVectorizer", [texts("b", "a", "b")], {**grams, "mode": "TF", "max_skip_count": 0,
+                                                           "pool_strings": ["a", "b", "c", "b", "a", "a", "b"]}, opset=9)
+
+
+def tensor(array):
+    return numpy_helper.from_array(np.asarray(array), "t")
+
+
+def classic():
+    ml = {"domain": "ai.onnx.ml"}
+    yield case("LabelEncoder", [texts("b", "q").reshape(1, 2)], {"keys_strings": ["a", "b"], "values_int64s": [5, 6]}, opset=2, **ml)
+    yield case("LabelEncoder", [f32(1.5, 0, 2)], {"keys_floats": [1.5, -0.0], "values_strings": ["x", "y"],
+                                                       "default_string": "?"}, opset=3, **ml)
+    yield case("LabelEncoder", [i64(1, 0, 7)], {"classes_strings": ["zero", "one"], "default_string": "no"}, opset=1, **ml)
+    yield case("LabelEncoder", [np.array([3, 4], "int64")], {"keys_tensor": tensor(i64(3)), "values_tensor": tensor(f32(0.5)),
+                                                             "default_tensor": tensor(f32(9))}, opset=4, **ml)
+    yield case("Binarizer", [f32(-1, 0.5, 0.75)], {"threshold": 0.5}, opset=1, **ml)
+    yield case("ArrayFeatureExtractor", [grid(2, 2, 3), i64(2, 0)], opset=1, **ml)
+    yield case("ArrayFeatureExtractor", [grid(4), i64(3, 1, 1)], opset=1, **ml)
+    tree = {"n_targets": 2, "tree_roots": [0, 2], "nodes_featureids": [0, 1, 1], "nodes_truenodeids": [1, 0, 3],
+            "nodes_trueleafs": [0, 1, 1], "nodes_falsenodeids": [2, 1, 4], "nodes_falseleafs": [1, 1, 1],
+            "leaf_targetids": [0, 1, 0, 1, 0], "leaf_weights": tensor(f32(1, -2, 3, 0.5, 4)), "nodes_splits": tensor(f32(0.5, 1, -1))}
+    rows = f32(0, 1, 0.5, -1, 2, 3, 0.5, 1).reshape(4, 2)
+    for modes, extra in [([0, 1, 3], {}), ([2, 4, 5], {"aggregate_function": 0}), ([1, 3, 3], {"aggregate_function": 2})]:
+        tree = {**tree, **extra, "nodes_modes": tensor(np.array(modes, "uint8"))}
+        plain = case("TreeEnsemble", [rows], tree, opset=5, **ml)
+        yield plain
+    # ONNX Runtime 1.32 takes 1 for logistic and 2 for softmax; the operator's documentation says the opposite.
+    scores = np.array(plain["outputs"][0][2], "float32").reshape(4, 2)
+    exponentials = np.exp(scores)
+    for transform, wanted in [(1, exponentials / exponentials.sum(1, keepdims=True)), (2, 1 / (1 + np.exp(-scores)))]:
+        yield case("TreeEnsemble", [rows], {**tree, "post_transform": transform}, opset=5, expect=[wanted.astype("float32")], **ml)
+
+
+def optimizers():
+    domain = "ai.onnx.preview.training"
+    scalars, x = [scalar(0.1), scalar(2, "int64")], [grid(2, 2), grid(3), grid(2, 2), grid(3)]
+    state = [np.abs(grid(2, 2)), np.abs(grid(3))]
+    for op, attributes, inputs in [
+        ("Adagrad", {"decay_factor": 0.1, "norm_coefficient": 0.01}, [*x, *state]),
+        ("Adam", {"alpha": 0.8, "beta": 0.9, "norm_coefficient": 0.01}, [x[0], x[2], state[0], state[0]]),
+        ("Momentum", {"alpha": 0.9, "beta": 0.5, "mode": "standard", "norm_coefficient": 0.01}, [*x, *state]),
+        ("Momentum", {"alpha": 0.9, "beta": 0.5, "mode": "nesterov", "norm_coefficient": 0.01}, [*x[::2], state[0]]),
+    ]:
+        outputs = 3 if op == "Adam" else len(inputs) * 2 // 3
+        inputs = [*scalars, *inputs]
+        yield case(op, inputs, attributes, opset=1, domain=domain, expect=evaluated(op, inputs, attributes, outputs, domain))
+
+
 families = {"convolution": convolution, "pooling": pooling, "resizing": resizing, "sampling": sampling, "detection": detection,
-            "signal": signal}
+            "signal": signal, "strings": strings, "classic": classic, "optimizers": optimizers}
 
 if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)

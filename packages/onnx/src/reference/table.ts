@@ -4,6 +4,7 @@ import { binaryKernels } from './kernels/binary.ts';
 import { blockQuantized } from './kernels/block-quantized.ts';
 import { cache } from './kernels/cache.ts';
 import { castKernels } from './kernels/cast.ts';
+import { classic } from './kernels/classic.ts';
 import { control } from './kernels/control.ts';
 import { convolution } from './kernels/convolution.ts';
 import { detection } from './kernels/detection.ts';
@@ -24,6 +25,7 @@ import { microsoftQuantized } from './kernels/microsoft-quantized.ts';
 import { microsoftShape } from './kernels/microsoft-shape.ts';
 import { movement } from './kernels/movement.ts';
 import { normalization } from './kernels/normalization.ts';
+import { optimizers } from './kernels/optimizers.ts';
 import { pools } from './kernels/pooling.ts';
 import { quantize } from './kernels/quantize.ts';
 import { recurrentKernels } from './kernels/recurrent.ts';
@@ -34,6 +36,7 @@ import { sampling } from './kernels/sampling.ts';
 import { sequences } from './kernels/sequence.ts';
 import { shape } from './kernels/shape.ts';
 import { signal } from './kernels/signal.ts';
+import { strings } from './kernels/strings.ts';
 import { unaryKernels } from './kernels/unary.ts';
 
 /** What each ai.onnx operator computes: one row per operator, in families. */
@@ -74,4 +77,7 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...detection,
   ...signal,
   ...determinant,
+  ...strings,
+  ...classic,
+  ...optimizers,
 };

@@ -11,7 +11,9 @@ interface Case {
   readonly op: string;
   readonly domain?: string;
   readonly opset: number;
-  readonly attributes: Readonly<Record<string, AttributeInput | { float: number } | { floats: number[] }>>;
+  readonly attributes: Readonly<
+    Record<string, AttributeInput | { float: number } | { floats: number[] } | { tensor: Packed }>
+  >;
   readonly inputs: readonly (Packed | null)[];
   readonly outputs: readonly Packed[];
 }
@@ -35,6 +37,7 @@ function unpack([type, dims, elements]: Packed): Tensor {
 function attribute(value: Case['attributes'][string]): AttributeInput {
   if (typeof value !== 'object') return value;
   if ('float' in value) return { kind: 'float', value: value.float };
+  if ('tensor' in value) return unpack(value.tensor as Packed);
   return 'floats' in value ? { kind: 'floats', value: value.floats } : (value as Attribute);
 }
 

@@ -13,6 +13,26 @@ const sized = (...dims: number[]): Tensor => ({
 });
 
 const image = sized(1, 2, 3, 3);
+const words = (...dims: number[]): Tensor => ({
+  type: 'string',
+  dims,
+  data: Array.from(sized(...dims).data as Float32Array, String),
+});
+
+/** One node whose branches are both leaf 0. */
+const tree: Record<string, AttributeInput> = {
+  tree_roots: [0],
+  nodes_featureids: [0],
+  nodes_modes: { type: 'uint8', dims: [1], data: Uint8Array.of(0) },
+  nodes_splits: sized(1),
+  nodes_truenodeids: [0],
+  nodes_trueleafs: [1],
+  nodes_falsenodeids: [0],
+  nodes_falseleafs: [1],
+  leaf_targetids: [0],
+  leaf_weights: sized(1),
+};
+
 const kernel_shape = [2, 2];
 
 /** Operator, inputs, attributes, and what the error says. */
@@ -96,13 +116,56 @@ const refused: readonly (readonly [string, readonly Tensor[], Record<string, Att
     'REFERENCE_SHAPE frequencies within the spectrum of 5 bins',
   ],
   ['Det', [sized(2, 3)], {}, 'REFERENCE_SHAPE square matrices, got [2,3]'],
+  ['StringConcat', [sized(1), sized(1)], {}, 'REFERENCE_SHAPE texts, got float32'],
+  ['StringNormalizer', [words(2, 2)], {}, 'REFERENCE_SHAPE texts [n] or [1, n], got [2,2]'],
+  ['StringNormalizer', [words(1)], { locale: '../x' }, 'REFERENCE_UNSUPPORTED locale ../x'],
+  ['StringSplit', [sized(1)], {}, 'REFERENCE_SHAPE texts, got float32'],
+  ['TfIdfVectorizer', [words(1)], { mode: 'TF' }, 'REFERENCE_UNSUPPORTED no pool'],
+  [
+    'TfIdfVectorizer',
+    [words(1)],
+    { pool_strings: ['a', 'b'], ngram_counts: [0, 1], ngram_indexes: [0, 1] },
+    'REFERENCE_SHAPE 2-grams inside a pool of 2, got [1, 2)',
+  ],
+  ['ai.onnx.ml.LabelEncoder', [words(1)], { keys_strings: ['a'] }, 'REFERENCE_UNSUPPORTED no attribute values_*'],
+  [
+    'ai.onnx.ml.LabelEncoder',
+    [words(1)],
+    { keys_strings: ['a'], values_int64s: [1, 2] },
+    'REFERENCE_SHAPE a value for',
+  ],
+  ['ai.onnx.ml.ArrayFeatureExtractor', [image, int64([3])], {}, 'REFERENCE_SHAPE indices in [0, 3), got 3'],
+  [
+    'ai.onnx.ml.TreeEnsemble',
+    [sized(1, 2)],
+    { ...tree, tree_roots: [9] },
+    'REFERENCE_SHAPE nodes inside the tree, got 9',
+  ],
+  ['ai.onnx.ml.TreeEnsemble', [sized(1, 2)], { ...tree, nodes_trueleafs: [0] }, 'REFERENCE_SHAPE trees, got a cycle'],
+  ['ai.onnx.ml.TreeEnsemble', [sized(1, 2)], { ...tree, post_transform: 4 }, 'REFERENCE_UNSUPPORTED post_transform 4'],
+  [
+    'ai.onnx.preview.training.Adam',
+    [sized(), int64([1]), sized(2), sized(2)],
+    {},
+    'REFERENCE_SHAPE tensors, gradients',
+  ],
+  [
+    'ai.onnx.preview.training.Momentum',
+    [sized(), int64([1]), sized(2), sized(3), sized(2)],
+    {},
+    'REFERENCE_SHAPE a gradient or state of shape [2], got [3]',
+  ],
 ];
 
-it.each(refused)('%s refuses %#', async (opType, inputs, attributes, message) => {
+it.each(refused)('%s refuses %#', async (operator, inputs, attributes, message) => {
+  const dot = operator.lastIndexOf('.') + 1;
+  const [domain, opType] = [operator.slice(0, Math.max(dot - 1, 0)), operator.slice(dot)];
   const g = createGraphBuilder('one');
   const names = inputs.map((tensor, i) => g.constant(`i${i}`, tensor));
-  g.output(g.op(opType, names, attributes), 'float32', []);
-  const engine = await openReference(g.model({ opset: 17 }));
+  g.output(g.op(opType, names, attributes, { domain }), 'float32', []);
+  const engine = await openReference(
+    g.model({ opset: 17, opsets: { 'ai.onnx.ml': 5, 'ai.onnx.preview.training': 1 } }),
+  );
   const error = await engine.run({}).then(
     () => undefined,
     (reason: unknown) => reason,
