@@ -1,11 +1,12 @@
 import { SlmError } from '../errors.ts';
 import type { UnknownFields } from '../model.ts';
-import { type MessageName, messageType } from './schema.ts';
+import type { MessageName } from './schema.ts';
+import { joinPieces, writeMessage } from './wire-writer.ts';
 
 /** A decoded or to-be-encoded protobuf message: field name → value. */
 export type Message = Record<string, unknown> & { $unknowns?: readonly Uint8Array[] };
 
-/** A 64-bit integer as protobufjs reads and writes it; a BigInt given to its encoder would become 0. */
+/** A 64-bit integer as protobufjs reads it. */
 export interface Long {
   readonly low: number;
   readonly high: number;
@@ -49,7 +50,7 @@ export function hasRest(message: Message): boolean {
 
 /** Serializes one message. */
 export function encodeMessage(name: MessageName, message: Message): Uint8Array {
-  return plainBytes(messageType(name).encode(message).finish());
+  return joinPieces(writeMessage(name, message));
 }
 
 /** The same bytes as a Uint8Array proper, never a Buffer. */
