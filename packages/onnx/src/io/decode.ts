@@ -14,18 +14,21 @@ import type {
   ValueInfo,
 } from '../model.ts';
 import { attributeKinds, kindOfNumber, type TypedKind } from './attribute-kind.ts';
+import { RecentData } from './lazy-tensor.ts';
 import type { Long, Message } from './message.ts';
 import * as message from './message.ts';
 import { messageType } from './schema.ts';
-import { decodeSparse, decodeTensor, type ReadExternal } from './tensor.ts';
+import { decodeSparse, decodeTensor, type OpenExternal, type TensorSource } from './tensor.ts';
 import { decodeValueInfo } from './value-type.ts';
 
 /** How a model is decoded. */
 export interface DecodeOptions {
   /** What error messages call the model; `model` by default. */
   readonly where?: string;
-  /** Reads external tensor data; without it a model that has some is refused. */
-  readonly readExternal?: ReadExternal;
+  /** Finds external tensor data; without it a model that has some is refused. */
+  readonly external?: OpenExternal;
+  /** True to give the bytes away: weights are moved within them to where they can be viewed, rather than copied. */
+  readonly owned?: boolean;
 }
 
 /**
@@ -41,7 +44,8 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
     const reader = protobuf.Reader.create(message.plainBytes(bytes));
     reader.discardUnknown = false;
     const proto = messageType('ModelProto').decode(reader) as unknown as Message;
-    return modelOf(proto, where, options.readExternal ?? refuseExternal);
+    const { external = refuseExternal, owned = false } = options;
+    return modelOf(proto, where, { external, owned, recent: new RecentData() });
   } catch (error) {
     if (error instanceof SlmError) {
       throw error.message.startsWith(where)
@@ -55,20 +59,20 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
   }
 }
 
-function refuseExternal(location: string, _offset: number, _length: number | undefined, where: string): never {
+function refuseExternal(location: string, _offset: number, _length: number, where: string): never {
   throw message.corrupt(where, 'data inside the model', `external data in ${JSON.stringify(location)} (use readModel)`);
 }
 
-function modelOf(proto: Message, where: string, readExternal: ReadExternal): Model {
+function modelOf(proto: Message, where: string, source: TensorSource): Model {
   const graph = message.take<Message>(proto, 'graph');
   if (graph === undefined) throw message.corrupt(where, 'a graph', 'a message without one');
   const version = message.take<Long>(proto, 'ir_version');
   const modelVersion = message.take<Long>(proto, 'model_version');
-  const functions = message.takeAll<Message>(proto, 'functions').map((entry) => functionOf(entry, readExternal));
+  const functions = message.takeAll<Message>(proto, 'functions').map((entry) => functionOf(entry, source));
   return {
     irVersion: version === undefined ? 0 : message.toSize(version, `${where} ir_version`),
     opsets: takeOpsets(proto),
-    graph: graphOf(graph, 'graph', readExternal),
+    graph: graphOf(graph, 'graph', source),
     ...texts(proto, { producer_name: 'producerName', producer_version: 'producerVersion', domain: 'domain' }),
     ...(modelVersion === undefined ? {} : { modelVersion: message.fromLong(modelVersion) }),
     ...texts(proto, { doc_string: 'doc' }),
@@ -96,13 +100,13 @@ function normalDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain;
 }
 
-function graphOf(proto: Message, where: string, readExternal: ReadExternal): Graph {
+function graphOf(proto: Message, where: string, source: TensorSource): Graph {
   const initializers = new Map<string, Tensor>();
   for (const entry of message.takeAll<Message>(proto, 'initializer')) {
     const name = message.take<string>(entry, 'name') ?? '';
     const place = `${where}, initializer ${JSON.stringify(name)}`;
     if (initializers.has(name)) throw message.corrupt(place, 'one initializer of this name', 'two');
-    initializers.set(name, decodeTensor(entry, place, readExternal));
+    initializers.set(name, decodeTensor(entry, place, source));
   }
   const sparseInitializers = new Map<string, SparseTensor>();
   for (const entry of message.takeAll<Message>(proto, 'sparse_initializer')) {
@@ -110,7 +114,7 @@ function graphOf(proto: Message, where: string, readExternal: ReadExternal): Gra
     const name = values === undefined ? '' : (message.take<string>(values, 'name') ?? '');
     const place = `${where}, sparse initializer ${JSON.stringify(name)}`;
     if (sparseInitializers.has(name)) throw message.corrupt(place, 'one initializer of this name', 'two');
-    sparseInitializers.set(name, decodeSparse(entry, place, readExternal));
+    sparseInitializers.set(name, decodeSparse(entry, place, source));
   }
   const types = new Map<string, TensorType>();
   const valueDetails = new Map<string, ValueInfo>();
@@ -130,7 +134,7 @@ function graphOf(proto: Message, where: string, readExternal: ReadExternal): Gra
     name: message.take<string>(proto, 'name') ?? '',
     inputs: message.takeAll<Message>(proto, 'input').map(decodeValueInfo),
     outputs: message.takeAll<Message>(proto, 'output').map(decodeValueInfo),
-    nodes: message.takeAll<Message>(proto, 'node').map((entry) => nodeOf(entry, where, readExternal)),
+    nodes: message.takeAll<Message>(proto, 'node').map((entry) => nodeOf(entry, where, source)),
     initializers,
     types,
     ...(valueDetails.size === 0 ? {} : { valueDetails }),
@@ -142,7 +146,7 @@ function graphOf(proto: Message, where: string, readExternal: ReadExternal): Gra
   };
 }
 
-function nodeOf(proto: Message, where: string, readExternal: ReadExternal): Node {
+function nodeOf(proto: Message, where: string, source: TensorSource): Node {
   const name = message.take<string>(proto, 'name') ?? '';
   const opType = message.take<string>(proto, 'op_type') ?? '';
   const place = `${where}, node ${JSON.stringify(name || opType)}`;
@@ -152,26 +156,26 @@ function nodeOf(proto: Message, where: string, readExternal: ReadExternal): Node
     domain: normalDomain(message.take<string>(proto, 'domain') ?? ''),
     inputs: message.takeAll<string>(proto, 'input'),
     outputs: message.takeAll<string>(proto, 'output'),
-    attributes: takeAttributes(proto, 'attribute', place, readExternal),
+    attributes: takeAttributes(proto, 'attribute', place, source),
     ...texts(proto, { overload: 'overload', doc_string: 'doc' }),
     ...takeMetadata(proto),
     ...message.rest('NodeProto', proto),
   };
 }
 
-function takeAttributes(proto: Message, field: string, where: string, readExternal: ReadExternal) {
+function takeAttributes(proto: Message, field: string, where: string, source: TensorSource) {
   const attributes = new Map<string, Attribute>();
   for (const entry of message.takeAll<Message>(proto, field)) {
     const name = message.take<string>(entry, 'name') ?? '';
     const place = `${where}, attribute ${JSON.stringify(name)}`;
     if (attributes.has(name)) throw message.corrupt(place, 'one attribute of this name', 'two');
-    attributes.set(name, attributeOf(entry, place, readExternal));
+    attributes.set(name, attributeOf(entry, place, source));
   }
   return Object.fromEntries(attributes);
 }
 
 /** An attribute whose name has been taken. */
-function attributeOf(proto: Message, where: string, readExternal: ReadExternal): Attribute {
+function attributeOf(proto: Message, where: string, source: TensorSource): Attribute {
   const reference = proto.ref_attr_name as string | undefined;
   if (Object.hasOwn(proto, 'ref_attr_name') && reference !== '') {
     const value = message.take<string>(proto, 'ref_attr_name')!;
@@ -183,7 +187,7 @@ function attributeOf(proto: Message, where: string, readExternal: ReadExternal):
     return { kind: 'raw', value: message.encodeMessage('AttributeProto', proto) };
   }
   message.take(proto, 'type');
-  const value = attributeValue(kind, proto, where, readExternal);
+  const value = attributeValue(kind, proto, where, source);
   return { ...value, ...attributeExtras(proto) };
 }
 
@@ -201,7 +205,7 @@ function kindOf(proto: Message): TypedKind | undefined {
   return present.length === 1 ? present[0] : undefined;
 }
 
-function attributeValue(kind: TypedKind, proto: Message, where: string, readExternal: ReadExternal): AttributeValue {
+function attributeValue(kind: TypedKind, proto: Message, where: string, source: TensorSource): AttributeValue {
   const { field } = attributeKinds[kind];
   const one = <T>(): T => {
     const value = message.take<T>(proto, field);
@@ -222,9 +226,9 @@ function attributeValue(kind: TypedKind, proto: Message, where: string, readExte
       return text === undefined ? { kind: 'bytes', value } : { kind, value: text };
     }
     case 'tensor':
-      return { kind, value: decodeTensor(one(), where, readExternal) };
+      return { kind, value: decodeTensor(one(), where, source) };
     case 'graph':
-      return { kind, value: graphOf(one(), where, readExternal) };
+      return { kind, value: graphOf(one(), where, source) };
     case 'floats':
       return { kind, value: all<number>() };
     case 'ints':
@@ -232,13 +236,13 @@ function attributeValue(kind: TypedKind, proto: Message, where: string, readExte
     case 'strings':
       return { kind, value: all<Uint8Array>().map((bytes) => message.textOf(bytes)!) };
     case 'tensors':
-      return { kind, value: all<Message>().map((entry) => decodeTensor(entry, where, readExternal)) };
+      return { kind, value: all<Message>().map((entry) => decodeTensor(entry, where, source)) };
     case 'graphs':
-      return { kind, value: all<Message>().map((entry) => graphOf(entry, where, readExternal)) };
+      return { kind, value: all<Message>().map((entry) => graphOf(entry, where, source)) };
   }
 }
 
-function functionOf(proto: Message, readExternal: ReadExternal): LocalFunction {
+function functionOf(proto: Message, source: TensorSource): LocalFunction {
   const name = message.take<string>(proto, 'name') ?? '';
   const where = `function ${JSON.stringify(name)}`;
   return {
@@ -247,8 +251,8 @@ function functionOf(proto: Message, readExternal: ReadExternal): LocalFunction {
     inputs: message.takeAll<string>(proto, 'input'),
     outputs: message.takeAll<string>(proto, 'output'),
     attributeNames: message.takeAll<string>(proto, 'attribute'),
-    attributes: takeAttributes(proto, 'attribute_proto', where, readExternal),
-    nodes: message.takeAll<Message>(proto, 'node').map((entry) => nodeOf(entry, where, readExternal)),
+    attributes: takeAttributes(proto, 'attribute_proto', where, source),
+    nodes: message.takeAll<Message>(proto, 'node').map((entry) => nodeOf(entry, where, source)),
     opsets: takeOpsets(proto),
     ...texts(proto, { overload: 'overload', doc_string: 'doc' }),
     ...takeMetadata(proto),

@@ -3,35 +3,36 @@ import type { Attribute, Graph, LocalFunction, Model, Node, ValueInfo } from '..
 import { attributeKinds } from './attribute-kind.ts';
 import type { Message } from './message.ts';
 import * as message from './message.ts';
-import { encodeSparse, encodeTensor } from './tensor.ts';
+import { encodeSparse, encodeTensor, type PlaceExternal } from './tensor.ts';
 import { encodeValueInfo } from './value-type.ts';
+import { joinPieces, type Pieces, writeMessage } from './wire-writer.ts';
 
 /** Largest protobuf message: 2 GiB − 1. */
-const MAX_BYTES = 2 ** 31 - 1;
+export const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 
 /**
- * Serializes a model. Deterministic: records are written by key, initializers as `raw_data` in the map's order.
- * Throws `ONNX_INVALID` for values the format cannot hold and `ONNX_TOO_LARGE` beyond 2 GiB.
+ * Serializes a model, its external data included. Deterministic: records are written by key, initializers as `raw_data`
+ * in the map's order. Throws `ONNX_INVALID` for values the format cannot hold and `ONNX_TOO_LARGE` beyond 2 GiB.
  */
 export function encodeModel(model: Model): Uint8Array {
-  let weights = 0;
-  for (const { data } of model.graph.initializers.values()) weights += ArrayBuffer.isView(data) ? data.byteLength : 0;
-  refuseTooLarge(weights);
-  const bytes = message.encodeMessage('ModelProto', modelProto(model));
-  refuseTooLarge(bytes.byteLength);
-  return bytes;
+  return joinPieces(
+    checkSize(modelPieces(model), 'quantize it, or use writeModel, which puts weights into a data file'),
+  );
 }
 
-function refuseTooLarge(bytes: number): void {
-  if (bytes > MAX_BYTES) {
-    throw new SlmError(
-      'ONNX_TOO_LARGE',
-      `model: expected at most ${MAX_BYTES} bytes, got ${bytes} (quantize or split it)`,
-    );
-  }
+/** The serialized model without a copy of its weights; initializers that `place` takes are left out. */
+export function modelPieces(model: Model, place?: PlaceExternal): Pieces {
+  return writeMessage('ModelProto', modelProto(model, place));
 }
 
-function modelProto(model: Model): Message {
+/** The same pieces. Throws `ONNX_TOO_LARGE` when they make more than a message may have. */
+export function checkSize(pieces: Pieces, hint: string): Pieces {
+  if (pieces.length <= MAX_MESSAGE_BYTES) return pieces;
+  const text = `model: expected at most ${MAX_MESSAGE_BYTES} bytes, got ${pieces.length} (${hint})`;
+  throw new SlmError('ONNX_TOO_LARGE', text);
+}
+
+function modelProto(model: Model, place?: PlaceExternal): Message {
   return message.compose(
     {
       ir_version: message.toLong(model.irVersion, 'model irVersion'),
@@ -40,10 +41,10 @@ function modelProto(model: Model): Message {
       domain: model.domain,
       model_version: model.modelVersion === undefined ? undefined : message.toLong(model.modelVersion, 'model version'),
       doc_string: model.doc,
-      graph: graphProto(model.graph, 'graph'),
+      graph: graphProto(model.graph, 'graph', place),
       opset_import: opsetProtos(model.opsets),
       metadata_props: message.toEntries(model.metadata),
-      functions: model.functions?.map(functionProto),
+      functions: model.functions?.map((local) => functionProto(local, place)),
     },
     model.unknown,
   );
@@ -55,7 +56,7 @@ function opsetProtos(opsets: Readonly<Record<string, number>>): readonly Message
     .map(([domain, version]) => ({ domain, version: message.toLong(version, `opset of domain "${domain}"`) }));
 }
 
-function graphProto(graph: Graph, where: string): Message {
+function graphProto(graph: Graph, where: string, place: PlaceExternal | undefined): Message {
   const details = new Map<string, ValueInfo>(graph.valueDetails);
   const values: ValueInfo[] = [];
   for (const [name, type] of graph.types) values.push({ ...details.get(name), name, type });
@@ -63,9 +64,9 @@ function graphProto(graph: Graph, where: string): Message {
   const named = (name: string) => `${where}, initializer ${JSON.stringify(name)}`;
   return message.compose(
     {
-      node: graph.nodes.map((node) => nodeProto(node, where)),
+      node: graph.nodes.map((node) => nodeProto(node, where, place)),
       name: graph.name,
-      initializer: Array.from(graph.initializers, ([name, tensor]) => encodeTensor(tensor, name, named(name))),
+      initializer: Array.from(graph.initializers, ([name, tensor]) => encodeTensor(tensor, name, named(name), place)),
       doc_string: graph.doc,
       input: graph.inputs.map(encodeValueInfo),
       output: graph.outputs.map(encodeValueInfo),
@@ -82,15 +83,15 @@ function graphProto(graph: Graph, where: string): Message {
   );
 }
 
-function nodeProto(node: Node, where: string): Message {
-  const place = `${where}, node ${JSON.stringify(node.name || node.opType)}`;
+function nodeProto(node: Node, where: string, place: PlaceExternal | undefined): Message {
+  const within = `${where}, node ${JSON.stringify(node.name || node.opType)}`;
   return message.compose(
     {
       input: node.inputs,
       output: node.outputs,
       name: node.name === '' ? undefined : node.name,
       op_type: node.opType,
-      attribute: attributeProtos(node.attributes, place),
+      attribute: attributeProtos(node.attributes, within, place),
       doc_string: node.doc,
       domain: node.domain === '' ? undefined : node.domain,
       overload: node.overload,
@@ -100,7 +101,7 @@ function nodeProto(node: Node, where: string): Message {
   );
 }
 
-function functionProto(local: LocalFunction): Message {
+function functionProto(local: LocalFunction, place: PlaceExternal | undefined): Message {
   const where = `function ${JSON.stringify(local.name)}`;
   return message.compose(
     {
@@ -108,11 +109,11 @@ function functionProto(local: LocalFunction): Message {
       input: local.inputs,
       output: local.outputs,
       attribute: local.attributeNames,
-      node: local.nodes.map((node) => nodeProto(node, where)),
+      node: local.nodes.map((node) => nodeProto(node, where, place)),
       doc_string: local.doc,
       opset_import: opsetProtos(local.opsets),
       domain: local.domain,
-      attribute_proto: attributeProtos(local.attributes, where),
+      attribute_proto: attributeProtos(local.attributes, where, place),
       overload: local.overload,
       metadata_props: message.toEntries(local.metadata),
     },
@@ -120,13 +121,17 @@ function functionProto(local: LocalFunction): Message {
   );
 }
 
-function attributeProtos(attributes: Readonly<Record<string, Attribute>>, where: string): readonly Message[] {
+function attributeProtos(
+  attributes: Readonly<Record<string, Attribute>>,
+  where: string,
+  place: PlaceExternal | undefined,
+): readonly Message[] {
   return message
     .sortedEntries(attributes)
-    .map(([name, attribute]) => attributeProto(name, attribute, `${where}, attribute ${JSON.stringify(name)}`));
+    .map(([name, attribute]) => attributeProto(name, attribute, `${where}, attribute ${JSON.stringify(name)}`, place));
 }
 
-function attributeProto(name: string, attribute: Attribute, where: string): Message {
+function attributeProto(name: string, attribute: Attribute, where: string, place: PlaceExternal | undefined): Message {
   if (attribute.kind === 'raw') return message.compose({ name }, [attribute.value, ...(attribute.unknown ?? [])]);
   const common = { name, doc_string: attribute.doc };
   if (attribute.kind === 'ref') {
@@ -134,10 +139,17 @@ function attributeProto(name: string, attribute: Attribute, where: string): Mess
     return message.compose({ ...common, ref_attr_name: value, type: type === 0 ? undefined : type }, unknown);
   }
   const { number, field } = attributeKinds[attribute.kind === 'bytes' ? 'string' : attribute.kind];
-  return message.compose({ ...common, type: number, [field]: attributeField(attribute, where) }, attribute.unknown);
+  return message.compose(
+    { ...common, type: number, [field]: attributeField(attribute, where, place) },
+    attribute.unknown,
+  );
 }
 
-function attributeField(attribute: Exclude<Attribute, { kind: 'ref' | 'raw' }>, where: string): unknown {
+function attributeField(
+  attribute: Exclude<Attribute, { kind: 'ref' | 'raw' }>,
+  where: string,
+  place: PlaceExternal | undefined,
+): unknown {
   switch (attribute.kind) {
     case 'int':
       return message.toLong(attribute.value, where);
@@ -146,7 +158,7 @@ function attributeField(attribute: Exclude<Attribute, { kind: 'ref' | 'raw' }>, 
     case 'tensor':
       return encodeTensor(attribute.value, undefined, where);
     case 'graph':
-      return graphProto(attribute.value, where);
+      return graphProto(attribute.value, where, place);
     case 'ints':
       return attribute.value.map((value) => message.toLong(value, where));
     case 'strings':
@@ -154,7 +166,7 @@ function attributeField(attribute: Exclude<Attribute, { kind: 'ref' | 'raw' }>, 
     case 'tensors':
       return attribute.value.map((tensor) => encodeTensor(tensor, undefined, where));
     case 'graphs':
-      return attribute.value.map((graph) => graphProto(graph, where));
+      return attribute.value.map((graph) => graphProto(graph, where, place));
     case 'float':
     case 'floats':
     case 'bytes':

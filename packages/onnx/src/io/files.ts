@@ -1,113 +1,177 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, copyFile, link, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { SlmError } from '../errors.ts';
 import type { Model } from '../model.ts';
+import { layOut } from './data-layout.ts';
 import { decodeModel } from './decode.ts';
-import { encodeModel } from './encode.ts';
-import * as message from './message.ts';
-import type { ReadExternal } from './tensor.ts';
+import { checkSize, MAX_MESSAGE_BYTES, modelPieces } from './encode.ts';
+import { externalFiles } from './external-files.ts';
+import { unreadable, unwritable } from './file-errors.ts';
+import { createFile, replaceFile, temporaryName } from './write-file.ts';
+
+/** How weights are kept in a file of their own. */
+export interface ExternalDataOptions {
+  /** Initializers of at least so many bytes go there; 1024 by default. */
+  readonly threshold?: number;
+  /** Name of the file, in the model's folder; `NAME.onnx_data` for the model `NAME.onnx` by default. */
+  readonly file?: string;
+  /** Tensors begin at multiples of so many bytes; 4096, the page that a runtime can map, by default. */
+  readonly align?: number;
+}
+
+/** How a model is written. */
+export interface WriteModelOptions {
+  /** Keeps large weights in a data file beside the model; without it that is done only where one file cannot hold them. */
+  readonly externalData?: ExternalDataOptions;
+  /** Waits until the disk has the bytes, so that a power cut leaves the old model or the new one; true by default. */
+  readonly sync?: boolean;
+}
+
+/** Bytes of one read. */
+const READ_BYTES = 2 ** 30;
 
 /**
- * Reads an `.onnx` file, with external tensor data from files of its folder (or below).
- * Throws `FILE_NOT_FOUND`, or `ONNX_CORRUPT` naming the file.
+ * Reads an `.onnx` file. External tensor data, in files of its folder or below, is checked to be there but read when a
+ * tensor's `data` is first looked at; the model keeps those files open until nobody refers to their tensors, so that a
+ * model which replaces them by renaming changes nothing. Other weights are views of the one buffer that is read.
+ *
+ * Throws `FILE_NOT_FOUND`, `FILE_UNREADABLE`, or `ONNX_CORRUPT` naming the file; looking at `data` throws
+ * `FILE_UNREADABLE` when the data file was cut meanwhile.
  */
 export async function readModel(file: string): Promise<Model> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    bytes = await readWhole(file);
   } catch (error) {
-    throw unreadable(file, 'an ONNX model', error);
+    throw error instanceof SlmError ? error : unreadable(file, 'an ONNX model', error);
   }
-  return decodeModel(bytes, { where: file, readExternal: externalReader(path.dirname(file)) });
-}
-
-/** Writes a model: a temporary file beside `file`, synced and renamed, so that no reader sees half of it. */
-export async function writeModel(file: string, model: Model): Promise<void> {
-  const bytes = encodeModel(model);
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const external = externalFiles(path.dirname(file));
   try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    return decodeModel(bytes, { where: file, external: external.open, owned: true });
   } catch (error) {
-    await rm(temporary, { force: true });
-    if (isMissing(error)) {
-      const hint = 'create the folder first';
-      throw new SlmError('FILE_NOT_FOUND', `${file}: expected an existing folder, got none (${hint})`, {
-        cause: error,
-      });
-    }
+    external.close();
     throw error;
   }
 }
 
-/** Reads ranges of the files beside a model; a location that leads out of the folder is refused. */
-function externalReader(folder: string): ReadExternal {
-  return (location, offset, length, where) => {
-    const refused = (expected: string, got: string) => message.corrupt(`${where} external_data`, expected, got);
-    const parts = location.split(/[/\\]/);
-    if (
-      location === '' ||
-      location.includes('\0') ||
-      path.isAbsolute(location) ||
-      /^[a-z]:/i.test(location) ||
-      parts.includes('..')
-    ) {
-      throw refused("a path within the model's folder", JSON.stringify(location));
+async function readWhole(file: string): Promise<Uint8Array> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    if (size > MAX_MESSAGE_BYTES) {
+      const text = `${file}: expected at most ${MAX_MESSAGE_BYTES} bytes, got ${size} (larger models have a data file)`;
+      throw new SlmError('ONNX_CORRUPT', text);
     }
-    const file = path.join(folder, location);
-    let real: string;
-    try {
-      real = realpathSync(file);
-    } catch (error) {
-      throw unreadable(file, `the external data of ${where}`, error);
+    // A pipe has no size.
+    if (size === 0) return await handle.readFile();
+    const bytes = Buffer.allocUnsafeSlow(size);
+    let done = 0;
+    for (let count = 1; count > 0 && done < size; done += count) {
+      count = (await handle.read(bytes, done, Math.min(size - done, READ_BYTES), done)).bytesRead;
     }
-    const relative = path.relative(realpathSync(folder), real);
-    if (relative.startsWith('..') || path.isAbsolute(relative)) {
-      throw refused("a file within the model's folder", `${JSON.stringify(location)}, a link that leads out of it`);
-    }
-    const descriptor = openSync(real, 'r');
-    try {
-      const status = fstatSync(descriptor);
-      if (!status.isFile()) throw refused('a file', JSON.stringify(location));
-      const wanted = length ?? status.size - offset;
-      if (wanted < 0 || offset + wanted > status.size) {
-        throw refused(
-          `at least ${offset + Math.max(wanted, 0)} bytes in ${JSON.stringify(location)}`,
-          `${status.size}`,
-        );
-      }
-      const bytes = new Uint8Array(wanted);
-      for (let done = 0; done < wanted; ) {
-        const count = readSync(descriptor, bytes, done, wanted - done, offset + done);
-        if (count === 0) throw refused(`${wanted} bytes in ${JSON.stringify(location)}`, `${done}`);
-        done += count;
-      }
-      return bytes;
-    } finally {
-      closeSync(descriptor);
-    }
-  };
+    return bytes.subarray(0, done);
+  } finally {
+    await handle.close();
+  }
 }
 
-function unreadable(file: string, what: string, error: unknown): SlmError {
-  const got = isMissing(error) ? 'no such file' : (error as Error).message;
-  return new SlmError(
-    isMissing(error) ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE',
-    `${file}: expected ${what}, got ${got}`,
-    {
-      cause: error,
-    },
+/**
+ * Writes a model without a copy of its weights in memory: temporary files beside `file`, synced and renamed, so that
+ * no reader sees half of it. The bytes depend on the model and the options alone. A data file of an earlier model that
+ * is not needed any more stays.
+ *
+ * The data file has a fixed name, `NAME.onnx_data`, which is where the tools of the Hugging Face hub look for it. So it
+ * cannot be replaced in one step with the model that refers to it; instead there is a model between the two, which
+ * refers to the new data under a name of its own while the fixed name changes hands. Whenever writing is interrupted,
+ * `file` is the old model with its data or the new one.
+ *
+ * Throws `ONNX_INVALID` for values or options the format cannot hold, `ONNX_TOO_LARGE` when the model without its large
+ * initializers exceeds 2 GiB, and `FILE_NOT_FOUND` without a folder.
+ */
+export async function writeModel(file: string, model: Model, options: WriteModelOptions = {}): Promise<void> {
+  const { externalData, sync = true } = options;
+  try {
+    const whole = externalData === undefined ? modelPieces(model) : undefined;
+    if (whole !== undefined && whole.length <= MAX_MESSAGE_BYTES) await replaceFile(file, whole.pieces, sync);
+    else await writeWithData(file, model, externalData ?? {}, sync);
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+async function writeWithData(file: string, model: Model, options: ExternalDataOptions, sync: boolean): Promise<void> {
+  const { threshold = 1024, file: name = `${path.basename(file)}_data`, align = 4096 } = options;
+  checkOptions(path.basename(file), name, threshold, align);
+  const dataFile = path.join(path.dirname(file), name);
+  const temporary = temporaryName(dataFile);
+  const encode = (location: string) => {
+    const { place, pieces: data } = layOut(location, threshold, align);
+    const { pieces } = checkSize(modelPieces(model, place), 'only initializers go to the data file');
+    return { pieces, data };
+  };
+  const { pieces, data } = encode(name);
+  if (data.length === 0) {
+    await replaceFile(file, pieces, sync);
+    return;
+  }
+  let referred = false;
+  try {
+    await createFile(temporary, data, sync);
+    if (await exists(dataFile)) {
+      await replaceFile(file, encode(path.basename(temporary)).pieces, sync);
+      referred = true;
+      await renameCopy(temporary, dataFile, sync);
+    } else {
+      await rename(temporary, dataFile);
+    }
+    await replaceFile(file, pieces, sync);
+    referred = false;
+  } finally {
+    if (!referred) await rm(temporary, { force: true });
+  }
+}
+
+/** Gives a file a second name, that of another file, in one step. */
+async function renameCopy(from: string, to: string, sync: boolean): Promise<void> {
+  const second = temporaryName(to);
+  try {
+    try {
+      await link(from, second);
+    } catch {
+      // No hard links here.
+      await copyFile(from, second, constants.COPYFILE_FICLONE);
+      if (sync) await syncFile(second);
+    }
+    await rename(second, to);
+  } catch (error) {
+    await rm(second, { force: true });
+    throw error;
+  }
+}
+
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
   );
 }
 
-function isMissing(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+function checkOptions(model: string, name: string, threshold: number, align: number): void {
+  const invalid = (option: string, expected: string, got: unknown) =>
+    new SlmError('ONNX_INVALID', `writeModel, externalData.${option}: expected ${expected}, got ${got}`);
+  if (name === '' || name === model || /[/\\\0]|^\.\.?$|^[a-z]:/i.test(name)) {
+    throw invalid('file', `a file name other than the model's`, JSON.stringify(name));
+  }
+  if (!(threshold >= 0)) throw invalid('threshold', 'bytes, at least 0', threshold);
+  if (!Number.isSafeInteger(align) || align < 1 || align > 2 ** 30) throw invalid('align', '1 to 2^30 bytes', align);
 }

@@ -2,6 +2,7 @@ import protobuf from 'protobufjs/light.js';
 import { SlmError } from '../errors.ts';
 import type { Tensor } from '../model.ts';
 import type { RuntimeValue } from '../runtime-value.ts';
+import { RecentData } from './lazy-tensor.ts';
 import type { Message } from './message.ts';
 import * as message from './message.ts';
 import { type MessageName, messageType } from './schema.ts';
@@ -52,9 +53,10 @@ export function encodeTensorFile(tensor: Tensor): Uint8Array {
 
 function toValue(kind: ValueFileKind, proto: Message, where: string): RuntimeValue {
   if (kind === 'tensor') {
-    return decodeTensor(proto, where, () => {
+    const external = () => {
       throw message.corrupt(where, 'data inside the file', 'external data');
-    });
+    };
+    return decodeTensor(proto, where, { external, owned: false, recent: new RecentData() });
   }
   const field = kind === 'optional' ? 'one' : 'many';
   const present = valueFields.filter((row) => message.isPresent(proto, row[field]));

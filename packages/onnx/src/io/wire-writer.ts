@@ -101,7 +101,8 @@ class WireWriter {
       if (value === undefined) continue;
       if (!field.repeated) this.field(field, value, depth);
       else if (field.packed) this.packed(field, value as readonly unknown[]);
-      else for (let i = (value as readonly unknown[]).length - 1; i >= 0; i--) this.field(field, (value as [])[i], depth);
+      else
+        for (let i = (value as readonly unknown[]).length - 1; i >= 0; i--) this.field(field, (value as [])[i], depth);
     }
   }
 
@@ -125,17 +126,21 @@ class WireWriter {
   private scalar(type: string, value: unknown): void {
     switch (type) {
       case 'string':
-        return this.text(value as string);
+        this.text(value as string);
+        break;
       case 'bytes':
-        return this.bytes(value as Piece);
+        this.bytes(value as Piece);
+        break;
       case 'float':
         this.reserve(4);
-        return this.view.setFloat32(this.at, value as number, true);
+        this.view.setFloat32(this.at, value as number, true);
+        break;
       case 'double':
         this.reserve(8);
-        return this.view.setFloat64(this.at, value as number, true);
+        this.view.setFloat64(this.at, value as number, true);
+        break;
       default:
-        return this.integer(value as number | bigint | { readonly low: number; readonly high: number });
+        this.integer(value as number | bigint | { readonly low: number; readonly high: number });
     }
   }
 
@@ -160,12 +165,18 @@ class WireWriter {
 
   /** An integer of at most 64 bits, in two's complement. */
   private integer(value: number | bigint | { readonly low: number; readonly high: number }): void {
-    if (typeof value === 'number' && value >= 0) return this.varint(value);
+    if (typeof value === 'number' && value >= 0) {
+      this.varint(value);
+      return;
+    }
     const [low, high] =
       typeof value === 'object'
         ? [value.low >>> 0, value.high >>> 0]
         : [Number(BigInt.asUintN(32, BigInt(value))), Number(BigInt.asUintN(32, BigInt(value) >> 32n))];
-    if (high < 2 ** 21) return this.varint(high * 2 ** 32 + low);
+    if (high < 2 ** 21) {
+      this.varint(high * 2 ** 32 + low);
+      return;
+    }
     // Eight to ten groups of seven bits; the fifth has four bits of `low` and three of `high`.
     const size = high < 2 ** 24 ? 8 : high < 2 ** 31 ? 9 : 10;
     this.reserve(size);
