@@ -1,35 +1,64 @@
-import type { Attribute, Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
-import { rowOf } from '../operator.ts';
-import { subgraphs } from '../rewrite.ts';
-import { mergeDim } from './dims.ts';
-import { mathRules, microsoftRules } from './math-rules.ts';
-import { type KnownValue, type RuleContext, type TypeRule, tensor } from './rule.ts';
-import { shapeRules } from './shape-rules.ts';
-import { knownTensor, valueRules } from './value-rules.ts';
+import type { Attribute, Dim, Graph, LocalFunction, Model, Node, TensorType, ValueInfo, ValueType } from '../model.ts';
+import { isDefaultDomain, rowOf } from '../operator.ts';
+import { canonical, mergeDim } from './dims.ts';
+import { knownTensor } from './known-value.ts';
+import { asTensor, type KnownValue, type RuleContext, sameType, tensor } from './rule.ts';
+import { typeRules } from './table.ts';
+import { valueRules } from './value-rules.ts';
 
-/** Type rules by operator (`operatorKey`), one row each. */
-export const typeRules: Readonly<Record<string, TypeRule>> = { ...mathRules, ...shapeRules, ...microsoftRules };
+export { typeRules };
 
-/** What is known while a graph is inferred. */
+/** Nodes inferred more than once (bodies of loops and functions) before rules are held to one call each. */
+const MAX_REPEATED_NODES = 100_000;
+
+/** Calls of local functions inside each other. */
+const MAX_CALLS = 32;
+
+/** What is known of a value; an entry without a type hides what an outer graph calls by the same name. */
+interface Known {
+  readonly type?: ValueType | undefined;
+  readonly elements?: KnownValue | undefined;
+}
+
+/** What all graphs of a model share while it is inferred. */
+interface Run {
+  readonly functions: ReadonlyMap<string, LocalFunction>;
+  repeated: number;
+}
+
+/** The values that a graph sees. */
 interface Scope {
-  readonly types: Map<string, TensorType>;
-  readonly known: Map<string, KnownValue>;
+  readonly run: Run;
+  readonly outer?: Scope;
+  readonly values: Map<string, Known>;
+  readonly opsets: Readonly<Record<string, number>>;
+  /** Attributes of the local function whose body this is. */
+  readonly bindings?: Readonly<Record<string, Attribute>>;
+  /** Local functions that this is inside of. */
+  readonly calls: number;
+  /** True where nodes are inferred that were, or will be, inferred again. */
+  readonly repeats: boolean;
 }
 
 /**
  * Infers element types and shapes from the inputs on, with symbolic dimensions; shapes computed in the graph (Shape,
- * Gather, Concat …) are followed by partial evaluation. Every node output with a known type gets an entry in
- * `graph.types`, graph outputs too (whose dimensions keep the names the model gives them). What no rule can tell keeps its declared
+ * Gather, Concat …) are followed by partial evaluation, local functions through their bodies, loops until the types of
+ * what they carry hold for every round. Every node output with a known tensor type gets an entry in `graph.types`,
+ * graph outputs too (whose dimensions keep the names the model gives them). What no rule can tell keeps its declared
  * type: a pass that changes a value's shape drops its type. The same object when nothing is new.
  *
+ * A slice to a named size (positions of a sequence) is taken to lie within the axis.
  * Throws `ONNX_INVALID` where shapes contradict each other, for example inner sizes of a MatMul.
  */
 export function inferTypes(model: Model): Model {
-  const graph = inferGraph(model.graph, { types: new Map(), known: new Map() });
+  const functions = new Map((model.functions ?? []).map((local) => [functionKey(local), local]));
+  const { opsets } = model;
+  const outer: Scope = { run: { functions, repeated: 0 }, values: new Map(), opsets, calls: 0, repeats: false };
+  const { graph } = inferGraph(model.graph, outer);
   return graph === model.graph ? model : { ...model, graph };
 }
 
-/** The types of all values of a graph: inputs, initializers, intermediate values, outputs. */
+/** The types of all tensors of a graph: inputs, initializers, intermediate values, outputs. */
 export function valueTypes(graph: Graph): Map<string, TensorType> {
   const types = new Map<string, TensorType>();
   for (const { name, type } of [...graph.outputs, ...graph.inputs]) if (type !== undefined) types.set(name, type);
@@ -39,25 +68,42 @@ export function valueTypes(graph: Graph): Map<string, TensorType> {
   return types;
 }
 
-function inferGraph(graph: Graph, outer: Scope): Graph {
-  const scope: Scope = { types: new Map(outer.types), known: new Map(outer.known) };
-  const inputs = new Set(graph.inputs.map((input) => input.name));
-  for (const { name, type } of graph.inputs) if (type !== undefined) scope.types.set(name, type);
-  for (const [name, { values, dims }] of graph.sparseInitializers ?? [])
-    scope.types.set(name, { type: values.type, dims });
-  for (const [name, tensor] of graph.initializers) {
-    if (!inputs.has(name)) scope.types.set(name, { type: tensor.type, dims: tensor.dims });
-    const known = inputs.has(name) ? undefined : knownTensor(tensor);
-    if (known !== undefined) scope.known.set(name, known);
+function lookUp(scope: Scope | undefined, name: string): Known | undefined {
+  for (let at = scope; at !== undefined; at = at.outer) {
+    const found = at.values.get(name);
+    if (found !== undefined) return found;
   }
-  const declared = new Map(
-    graph.outputs.flatMap(({ name, type }) => (type === undefined ? [] : [[name, type] as const])),
-  );
+  return undefined;
+}
+
+/** Infers a graph inside another; `given` are the types of its inputs where the outer graph knows them. */
+function inferGraph(
+  graph: Graph,
+  outer: Scope,
+  given: readonly (ValueType | undefined)[] = [],
+): { readonly graph: Graph; readonly outputs: readonly (Known | undefined)[] } {
+  const values = new Map<string, Known>();
+  const scope: Scope = { ...outer, outer, values };
+  const inputs = new Set(graph.inputs.map((input) => input.name));
+  graph.inputs.forEach(({ name, type, container }, index) => {
+    values.set(name, { type: merged(given[index], canonicalType(type) ?? container) });
+  });
+  for (const [name, sparse] of graph.sparseInitializers ?? [])
+    values.set(name, { type: { type: sparse.values.type, dims: sparse.dims } });
+  for (const [name, constant] of graph.initializers) {
+    if (inputs.has(name)) continue;
+    values.set(name, { type: { type: constant.type, dims: constant.dims }, elements: knownTensor(constant) });
+  }
+  const declared = new Map(graph.outputs.map((output) => [output.name, output.type ?? output.container] as const));
+  for (const [name, { container }] of graph.valueDetails ?? [])
+    if (container !== undefined) declared.set(name, container);
   const types = new Map(graph.types);
   const nodes = graph.nodes.map((node) => inferNode(node, scope, graph.types, declared, types));
   const outputs = graph.outputs.map((output): ValueInfo => {
-    const found = scope.types.get(output.name);
+    const found = lookUp(scope, output.name)?.type;
     if (found === undefined) return output;
+    if ('kind' in found)
+      return output.container === undefined && output.type === undefined ? { ...output, container: found } : output;
     const type = outputType(found, output.type);
     return sameType(type, output.type) ? output : { ...output, type };
   });
@@ -65,58 +111,114 @@ function inferGraph(graph: Graph, outer: Scope): Graph {
   const sameOutputs = outputs.every((output, index) => output === graph.outputs[index]);
   const sameTypes =
     types.size === graph.types.size && Array.from(types).every(([name, type]) => graph.types.get(name) === type);
-  return sameNodes && sameOutputs && sameTypes ? graph : { ...graph, nodes, outputs, types };
+  return {
+    graph: sameNodes && sameOutputs && sameTypes ? graph : { ...graph, nodes, outputs, types },
+    outputs: graph.outputs.map(({ name }) => lookUp(scope, name)),
+  };
 }
 
 function inferNode(
-  node: Node,
+  written: Node,
   scope: Scope,
   before: ReadonlyMap<string, TensorType>,
-  outputs: ReadonlyMap<string, TensorType>,
+  outputs: ReadonlyMap<string, ValueType | undefined>,
   types: Map<string, TensorType>,
 ): Node {
+  const { run } = scope;
+  if (scope.repeats) run.repeated++;
+  const node = bound(written, scope.bindings);
+  const inputs = node.inputs.map((name) => (name === '' ? undefined : lookUp(scope, name)));
+  const subgraphs = new Map<string, { readonly graph: Graph; readonly outputs: readonly (Known | undefined)[] }>();
+  const values = inputs.map((input) => input?.type);
   const context: RuleContext = {
     node,
-    inputs: node.inputs.map((name) => scope.types.get(name)),
-    known: (input) => scope.known.get(node.inputs[input] ?? ''),
+    version: scope.opsets[isDefaultDomain(node.domain) ? '' : node.domain] ?? scope.opsets['ai.onnx'] ?? Infinity,
+    inputs: values.map(asTensor),
+    values,
+    known: (input) => inputs[input]?.elements,
     has: (input) => (node.inputs[input] ?? '') !== '',
-    branch: (graph) => {
-      const inferred = inferGraph(graph, scope);
-      return inferred.outputs.map((output) => output.type);
+    affordable: () => run.repeated < MAX_REPEATED_NODES,
+    subgraph: (name, given) => {
+      const attribute = Object.hasOwn(node.attributes, name) ? node.attributes[name] : undefined;
+      if (attribute?.kind !== 'graph') return [];
+      const again = subgraphs.has(name);
+      const inferred = inferGraph(attribute.value, again ? { ...scope, repeats: true } : scope, given);
+      subgraphs.set(name, inferred);
+      return inferred.outputs.map((output) => output?.type);
     },
   };
-  const found = rowOf(typeRules, node)?.(context) ?? [];
+  const local = run.functions.get(functionKey({ ...node, name: node.opType }));
+  const called = local === undefined ? undefined : inferCall(local, node, inputs, scope);
+  const found = (called?.map((value) => value?.type) ?? rowOf(typeRules, node)?.(context) ?? []).map(possible);
+  const elements =
+    called?.map((value) => value?.elements) ??
+    rowOf(valueRules, node)?.({ ...context, output: (index) => asTensor(found[index]) });
   node.outputs.forEach((name, index) => {
     if (name === '') return;
-    const type = merged(found[index], outputs.get(name) ?? before.get(name));
-    if (type === undefined) return;
-    scope.types.set(name, type);
-    if (!sameType(type, before.get(name))) types.set(name, type);
+    const type = merged(found[index], canonicalType(outputs.get(name) ?? before.get(name)));
+    scope.values.set(name, { type, elements: elements?.[index] });
+    const dense = asTensor(type);
+    if (dense !== undefined && !sameType(dense, before.get(name))) types.set(name, dense);
   });
-  const known = rowOf(valueRules, node)?.(context);
-  if (known !== undefined) scope.known.set(node.outputs[0]!, known);
-  return subgraphs(node).length === 0 ? node : inferSubgraphs(node, scope);
+  const attributes = Object.entries(written.attributes).map(([name, attribute]) => {
+    return [name, inferAttribute(attribute, scope, subgraphs.get(name)?.graph)] as const;
+  });
+  return attributes.every(([name, value]) => value === written.attributes[name])
+    ? written
+    : { ...written, attributes: Object.fromEntries(attributes) };
 }
 
-function inferSubgraphs(node: Node, scope: Scope): Node {
-  const infer = (attribute: Attribute): Attribute => {
-    if (attribute.kind === 'graph') {
-      const value = inferGraph(attribute.value, scope);
-      return value === attribute.value ? attribute : { ...attribute, value };
-    }
-    if (attribute.kind !== 'graphs') return attribute;
-    const value = attribute.value.map((graph) => inferGraph(graph, scope));
-    return value.every((graph, index) => graph === attribute.value[index]) ? attribute : { ...attribute, value };
+/** An attribute with its subgraphs inferred, those that no rule looked into from nothing but the outer graph. */
+function inferAttribute(attribute: Attribute, scope: Scope, inferred: Graph | undefined): Attribute {
+  if (attribute.kind === 'graph') {
+    const value = inferred ?? inferGraph(attribute.value, scope).graph;
+    return value === attribute.value ? attribute : { ...attribute, value };
+  }
+  if (attribute.kind !== 'graphs') return attribute;
+  const value = attribute.value.map((graph) => inferGraph(graph, scope).graph);
+  return value.every((graph, index) => graph === attribute.value[index]) ? attribute : { ...attribute, value };
+}
+
+/** The outputs of a local function, by way of its body; nothing when calls nest too deep or too much was inferred. */
+function inferCall(
+  local: LocalFunction,
+  node: Node,
+  inputs: readonly (Known | undefined)[],
+  scope: Scope,
+): readonly (Known | undefined)[] {
+  const { run } = scope;
+  if (scope.calls >= MAX_CALLS || run.repeated >= MAX_REPEATED_NODES) return [];
+  const inner: Scope = {
+    run,
+    values: new Map(local.inputs.map((name, index) => [name, inputs[index] ?? {}])),
+    opsets: Object.keys(local.opsets).length === 0 ? scope.opsets : local.opsets,
+    bindings: { ...local.attributes, ...node.attributes },
+    calls: scope.calls + 1,
+    repeats: true,
   };
-  const entries = Object.entries(node.attributes).map(([name, value]) => [name, infer(value)] as const);
-  return entries.every(([name, value]) => value === node.attributes[name])
-    ? node
-    : { ...node, attributes: Object.fromEntries(entries) };
+  const types = new Map<string, TensorType>();
+  for (const each of local.nodes) inferNode(each, inner, types, new Map(), types);
+  return local.outputs.map((name) => inner.values.get(name));
+}
+
+/** A node of a function's body with the attributes of the call in the place of references to them. */
+function bound(node: Node, bindings: Readonly<Record<string, Attribute>> | undefined): Node {
+  if (bindings === undefined || !Object.values(node.attributes).some(({ kind }) => kind === 'ref')) return node;
+  const entries = Object.entries(node.attributes).flatMap(([name, attribute]): [string, Attribute][] => {
+    if (attribute.kind !== 'ref') return [[name, attribute]];
+    return Object.hasOwn(bindings, attribute.value) ? [[name, bindings[attribute.value]!]] : [];
+  });
+  return { ...node, attributes: Object.fromEntries(entries) };
+}
+
+function functionKey({ domain, name, overload = '' }: Pick<LocalFunction, 'domain' | 'name' | 'overload'>): string {
+  return JSON.stringify([isDefaultDomain(domain) ? '' : domain, name, overload]);
 }
 
 /** An inferred type, completed by what was declared where the two agree. */
-function merged(found: TensorType | undefined, declared: TensorType | undefined): TensorType | undefined {
+function merged(found: ValueType | undefined, declared: ValueType | undefined): ValueType | undefined {
   if (found === undefined || declared === undefined) return found ?? declared;
+  if ('kind' in found || 'kind' in declared) return found;
   if (found.type !== declared.type || declared.dims === undefined) return found;
   const { dims } = found;
   if (dims === undefined) return declared;
@@ -124,6 +226,25 @@ function merged(found: TensorType | undefined, declared: TensorType | undefined)
   const next = dims.map((dim, axis) => mergeDim(dim, declared.dims![axis]));
   if (next.every((dim, axis) => dim === declared.dims![axis])) return declared;
   return { type: found.type, dims: next };
+}
+
+/** A type without sizes that cannot be, such as a malformed model computes. */
+function possible(type: ValueType | undefined): ValueType | undefined {
+  const dense = asTensor(type);
+  if (dense?.dims === undefined) return type;
+  const isSize = (dim: Dim) => typeof dim !== 'number' || (Number.isSafeInteger(dim) && dim >= 0);
+  if (dense.dims.every(isSize)) return type;
+  return tensor(
+    dense.type,
+    dense.dims.map((dim) => (isSize(dim) ? dim : undefined)),
+  );
+}
+
+/** A type whose dimensions are written in the one way of `dims.ts`. */
+function canonicalType(type: ValueType | undefined): ValueType | undefined {
+  if (type === undefined || 'kind' in type || type.dims === undefined) return type;
+  const dims = type.dims.map(canonical);
+  return dims.every((dim, axis) => dim === type.dims![axis]) ? type : { type: type.type, dims };
 }
 
 /** The type of a graph output: as inferred, with the names the model gives its dimensions. */
@@ -134,10 +255,4 @@ function outputType(found: TensorType, declared: TensorType | undefined): Tensor
     return typeof said === 'string' && typeof dim !== 'number' ? said : dim;
   });
   return tensor(found.type, dims);
-}
-
-function sameType(a: TensorType, b: TensorType | undefined): boolean {
-  if (a === b) return true;
-  if (a.type !== b?.type || a.dims?.length !== b.dims?.length) return false;
-  return a.dims === undefined || a.dims.every((dim, axis) => dim === b.dims![axis]);
 }

@@ -1,0 +1,159 @@
+"""Compares the type and shape inference of packages/onnx with onnx.shape_inference, value by value.
+
+Needs `onnx` and a built packages/onnx (`npx tsc -b packages/onnx`). Takes models or folders of models; each is inferred
+as it is and with `--strip` without what it says of its intermediate values and of the shapes of its outputs. Values of
+the main graph are equal, known better here, known better there, or contradict each other; a name of ours where theirs
+has another name counts as equal (`names` counts them). `--symbolic` adds ONNX Runtime's symbolic inference as the peer.
+
+    python bench/peers/compare-inference.py [--strip] [--symbolic] [--verbose] PATH…
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import onnx
+
+DIST = pathlib.Path(__file__).resolve().parents[2] / "packages" / "onnx" / "dist"
+OURS = f"""
+import {{ readFileSync }} from 'node:fs';
+import {{ createInterface }} from 'node:readline';
+const {{ decodeModel, inferTypes, valueTypes, dataTypes }} = await import('{DIST.as_uri()}/index.js');
+for await (const path of createInterface({{ input: process.stdin }})) {{
+  let found = {{}};
+  const start = performance.now();
+  try {{
+    const {{ graph }} = inferTypes(decodeModel(readFileSync(path)));
+    for (const [name, type] of valueTypes(graph))
+      found[name] = [dataTypes[type.type].number, type.dims?.map((dim) => dim ?? null) ?? null];
+  }} catch (error) {{
+    found = String(error.code ? error.message : error.stack);
+  }}
+  console.log(JSON.stringify([found, performance.now() - start]));
+}}
+"""
+
+
+def dim(value):
+    if value.HasField("dim_value"):
+        return value.dim_value
+    text = value.dim_param if value.HasField("dim_param") else ""
+    return None if text == "" or text.startswith("unk__") else text
+
+
+def type_of(value):
+    tensor = value.type.tensor_type
+    if not value.type.HasField("tensor_type") or tensor.elem_type == 0:
+        return None
+    return [tensor.elem_type, [dim(d) for d in tensor.shape.dim] if tensor.HasField("shape") else None]
+
+
+def theirs(model, symbolic):
+    if symbolic:
+        from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+        model = SymbolicShapeInference.infer_shapes(model, auto_merge=True)
+    else:
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+    values = [*model.graph.value_info, *model.graph.output]
+    return {value.name: type_of(value) for value in values if type_of(value) is not None}
+
+
+def strip(model):
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        if output.type.HasField("tensor_type"):
+            output.ClearField("type")
+
+
+def without_data(model):
+    """Large weights need no bytes to have a shape."""
+    for tensor in model.graph.initializer:
+        tensor_size = 1
+        for size in tensor.dims:
+            tensor_size *= size
+        if tensor_size > 2048 or tensor.data_location == onnx.TensorProto.EXTERNAL:
+            value = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            if tensor.name not in {value.name for value in model.graph.input}:
+                model.graph.input.append(value)
+    kept = [t for t in model.graph.initializer if t.name not in {value.name for value in model.graph.input}]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+
+
+def verdict(ours, their):
+    if ours is None:
+        return "theirs"
+    if ours[0] != their[0]:
+        return "contradiction"
+    if their[1] is None:
+        return "ours" if ours[1] is not None else "equal"
+    if ours[1] is None:
+        return "theirs"
+    if len(ours[1]) != len(their[1]):
+        return "contradiction"
+    better, worse = False, False
+    for a, b in zip(ours[1], their[1]):
+        if isinstance(a, int) and isinstance(b, int) and a != b:
+            return "contradiction"
+        rank = [2 if isinstance(x, int) else 1 if x is not None else 0 for x in (a, b)]
+        better, worse = better or rank[0] > rank[1], worse or rank[1] > rank[0]
+    return "theirs" if worse else "ours" if better else "equal"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("paths", nargs="+")
+    parser.add_argument("--strip", action="store_true")
+    parser.add_argument("--symbolic", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    files = []
+    for path in map(pathlib.Path, options.paths):
+        files.extend(sorted(path.rglob("*.onnx")) if path.is_dir() else [path])
+    node = subprocess.Popen(["node", "--input-type=module", "-e", OURS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    counts, models, slowest, names = collections.Counter(), collections.Counter(), (0.0, ""), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for index, file in enumerate(files):
+            model = onnx.load(file, load_external_data=False)
+            without_data(model)
+            if options.strip:
+                strip(model)
+            written = pathlib.Path(folder) / f"{index}.onnx"
+            written.write_bytes(model.SerializeToString())
+            producers = {name: n for n in model.graph.node for name in n.output}
+            node.stdin.write(f"{written}\n")
+            node.stdin.flush()
+            found, milliseconds = json.loads(node.stdout.readline())
+            slowest = max(slowest, (milliseconds, str(file)))
+            written.unlink()
+            try:
+                truth = theirs(model, options.symbolic)
+            except Exception as error:  # noqa: BLE001
+                models["theirs refuses"] += 1
+                if options.verbose:
+                    print(f"{file}: theirs refuses: {str(error)[:200]}")
+                truth = {}
+            if isinstance(found, str):
+                models["ours refuses"] += 1
+                print(f"{file}: ours refuses: {found}")
+                continue
+            models["inferred"] += 1
+            for name, their in truth.items():
+                result = verdict(found.get(name), their)
+                counts[result] += 1
+                names += result == "equal" and found[name] != their
+                if result in ("contradiction", "theirs"):
+                    op = producers[name].op_type if name in producers else "input"
+                    where = "/".join(file.parts[-2:])
+                    print(f"{result}: {where} {name} ({op}): ours {found.get(name)}, theirs {their}")
+            counts["ours"] += sum(1 for name in found if name in producers and name not in truth)
+    node.stdin.close()
+    node.wait()
+    print(dict(models), dict(counts), f"{names} equal but for names; slowest {slowest[0]:.0f} ms {slowest[1]}")
+
+
+main()
