@@ -13,6 +13,8 @@ export const signalRules: Readonly<Record<string, TypeRule>> = {
     const onesided = intOf(node, 'onesided', 0) !== 0;
     const given: Dim = version >= 20 ? (context.has(2) ? elementOf(context, 2) : -2) : intOf(node, 'axis', 1);
     dims[dims.length - 1] = onesided && inverse ? 1 : 2;
+    // Without a length and a half, no axis changes its size, whichever it is.
+    if (typeof given !== 'number' && !onesided && !context.has(1)) return [like(x, dims)];
     if (typeof given !== 'number') return [like(x, [...dims.slice(0, -1).map(() => undefined), dims.at(-1)])];
     const axis = axisOf(given, dims.length, node);
     const length = context.has(1) ? elementOf(context, 1) : dims[axis];
