@@ -3,10 +3,9 @@ import { createGraphBuilder } from '../builder.ts';
 import { dataTypes } from '../data-type.ts';
 import type { DataType, Dim, Node, Tensor, TensorType } from '../model.ts';
 import { int64 } from '../model.ts';
-import { rowOf } from '../operator.ts';
-import { typeRules } from '../types/infer.ts';
-import type { KnownValue } from '../types/rule.ts';
-import { knownTensor, valueRules } from '../types/value-rules.ts';
+import { inferNode } from '../types/infer-node.ts';
+import { knownTensor } from '../types/known-value.ts';
+import { asTensor, type KnownValue } from '../types/rule.ts';
 import { copyGraph } from './copy-graph.ts';
 import type { DecomposeContext, Decomposition, Size } from './rule.ts';
 
@@ -82,20 +81,16 @@ function createContext(
   const emitted = new Map<string, readonly string[]>();
   const constants = new Map<string, string>();
   const learn = (made: Node) => {
-    const context = {
-      node: made,
-      inputs: made.inputs.map((input) => types.get(input)),
-      known: (input: number) => knownOf(made.inputs[input] ?? ''),
-      has: (input: number) => (made.inputs[input] ?? '') !== '',
-      branch: () => [],
+    const input = (index: number) => {
+      const value = made.inputs[index]!;
+      return { type: types.get(value), elements: knownOf(value) };
     };
-    const found = rowOf(typeRules, made)?.(context) ?? [];
-    for (const [index, output] of made.outputs.entries()) {
-      const type = found[index];
+    for (const [index, found] of inferNode(made, { input, version: scope.opset }).entries()) {
+      const output = made.outputs[index]!;
+      const type = asTensor(found.type);
       if (type !== undefined && output !== '') types.set(output, type);
+      if (found.elements !== undefined) known.set(output, found.elements);
     }
-    const value = rowOf(valueRules, made)?.(context);
-    if (value !== undefined) known.set(made.outputs[0]!, value);
   };
   const knownOf = (value: string): KnownValue | undefined => {
     const tensor = known.has(value) ? undefined : context.valueOf(value);

@@ -1,12 +1,13 @@
 import { byteLength, dataTypes } from '../data-type.ts';
 import { isSlmError } from '../errors.ts';
 import { elementCount, type Node, type Tensor, type TensorType } from '../model.ts';
-import { operatorKey, rowOf } from '../operator.ts';
+import { operatorKey } from '../operator.ts';
 import type { Pass } from '../pass.ts';
 import { evaluateNode, hasReferenceKernel } from '../reference/open-reference.ts';
 import { subgraphs } from '../rewrite.ts';
-import { typeRules } from '../types/infer.ts';
-import { knownTensor } from '../types/value-rules.ts';
+import { inferNode } from '../types/infer-node.ts';
+import { knownTensor } from '../types/known-value.ts';
+import { asTensor } from '../types/rule.ts';
 import { constantTensor } from './constant-tensor.ts';
 import { isRandom } from './random-operators.ts';
 import { rewriteModel } from './rewrite-model.ts';
@@ -105,16 +106,11 @@ function resultTypes(
   tensors: readonly (Tensor | undefined)[],
 ): readonly (TensorType | undefined)[] | undefined {
   try {
-    return rowOf(
-      typeRules,
-      node,
-    )?.({
-      node,
-      inputs: tensors.map((tensor) => tensor && { type: tensor.type, dims: tensor.dims }),
-      known: (input) => tensors[input] && knownTensor(tensors[input]),
-      has: (input) => tensors[input] !== undefined,
-      branch: () => [],
-    });
+    const input = (index: number) => {
+      const tensor = tensors[index];
+      return tensor && { type: { type: tensor.type, dims: tensor.dims }, elements: knownTensor(tensor) };
+    };
+    return inferNode(node, { input }).map(({ type }) => asTensor(type));
   } catch (error) {
     if (!isSlmError(error)) throw error;
     return undefined;

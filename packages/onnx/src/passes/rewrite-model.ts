@@ -1,6 +1,5 @@
 import { isSlmError } from '../errors.ts';
 import type { Graph, LocalFunction, Model, Node, Tensor, TensorType } from '../model.ts';
-import { rowOf } from '../operator.ts';
 import type { Finding, PassResult } from '../pass.ts';
 import {
   createNames,
@@ -13,8 +12,9 @@ import {
   usedValues,
 } from '../rewrite.ts';
 import { inferTypes, valueTypes } from '../types/infer.ts';
+import { inferNode } from '../types/infer-node.ts';
+import { knownTensor } from '../types/known-value.ts';
 import type { KnownValue } from '../types/rule.ts';
-import { knownTensor, valueRules } from '../types/value-rules.ts';
 import { constantNode, constantTensor } from './constant-tensor.ts';
 import { pruneModel } from './remove-dead-nodes.ts';
 import type { Rewrite, RewriteRule, Site } from './rewrite-rule.ts';
@@ -306,16 +306,11 @@ function learn(scope: Scope, node: Node): void {
 
 function inferKnown(scope: Scope, node: Node): KnownValue | undefined {
   if (!scope.typed) return undefined;
-  return rowOf(
-    valueRules,
-    node,
-  )?.({
-    node,
-    inputs: node.inputs.map((name) => find(scope, name, ({ types }) => types.get(name))),
-    known: (input) => knownValue(scope, node.inputs[input] ?? ''),
-    has: (input) => (node.inputs[input] ?? '') !== '',
-    branch: () => [],
-  });
+  const input = (index: number) => {
+    const name = node.inputs[index]!;
+    return { type: find(scope, name, ({ types }) => types.get(name)), elements: knownValue(scope, name) };
+  };
+  return inferNode(node, { input })[0]?.elements;
 }
 
 /** Looks a value up in the innermost graph that defines it. */

@@ -20,7 +20,7 @@ export interface Site {
   constant(value: string): Tensor | undefined;
   /** True for an initializer that is also a graph input: a default that a run may override. */
   overridable(value: string): boolean;
-  /** What is known of the elements of an integer value of rank 0 or 1. */
+  /** What is known of the elements of a small value. */
   known(value: string): KnownValue | undefined;
   /** The node of this graph that makes a value. */
   producer(value: string): Node | undefined;

@@ -20,7 +20,7 @@ import {
 /**
  * Reduces the nodes that compute shapes (Shape → Gather → … → Concat → Reshape), by what type inference knows of sizes:
  *
- * 1. an integer or boolean value of rank 0 or 1 whose elements are all known is a constant,
+ * 1. an integer or boolean value whose elements are all known is a constant,
  * 2. a value with the same elements as an earlier one of the graph, sizes by name among them, is that one,
  * 3. the target of a Reshape is a constant, with 0 for sizes that stay at their axis and −1 for one other; that of an
  *    Expand is one where every size is a number or is that of the input,
@@ -48,8 +48,7 @@ function knownValue(site: Site): Rewrite | undefined {
   const elements = known.elements as readonly number[];
   const [low, high] = type === 'bool' ? [0, 1] : type === 'int32' ? integerRange('int32')! : safe;
   if (elements.some((element) => !(element >= low && element <= high))) return undefined;
-  const dims = known.rank === 0 ? [] : [elements.length];
-  const constants = new Map([[output, fromNumbers(type, dims, elements)]]);
+  const constants = new Map([[output, fromNumbers(type, known.dims, elements)]]);
   return { message: `${node.opType} that is known: [${elements}]`, nodes: [], constants };
 }
 
@@ -67,7 +66,7 @@ function sameElements(): RewriteRule {
     if (known === undefined || (type !== 'int64' && type !== 'int32') || known.elements.includes(undefined))
       return undefined;
     if (known.elements.every((element) => typeof element === 'number')) return undefined;
-    const key = `${type} ${known.rank} ${JSON.stringify(known.elements)}`;
+    const key = `${type} ${JSON.stringify(known)}`;
     const first = seen.get(key);
     if (first === undefined) {
       seen.set(key, output);

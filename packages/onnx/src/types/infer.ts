@@ -1,10 +1,10 @@
-import type { Attribute, Dim, Graph, LocalFunction, Model, Node, TensorType, ValueInfo, ValueType } from '../model.ts';
-import { isDefaultDomain, rowOf } from '../operator.ts';
+import type { Attribute, Graph, LocalFunction, Model, Node, TensorType, ValueInfo, ValueType } from '../model.ts';
+import { isDefaultDomain } from '../operator.ts';
 import { canonical, mergeDim } from './dims.ts';
+import { inferNode, type Known } from './infer-node.ts';
 import { knownTensor } from './known-value.ts';
-import { asTensor, type KnownValue, type RuleContext, sameType, tensor } from './rule.ts';
+import { asTensor, sameType, tensor } from './rule.ts';
 import { typeRules } from './table.ts';
-import { valueRules } from './value-rules.ts';
 
 export { typeRules };
 
@@ -14,19 +14,13 @@ const MAX_REPEATED_NODES = 100_000;
 /** Calls of local functions inside each other. */
 const MAX_CALLS = 32;
 
-/** What is known of a value; an entry without a type hides what an outer graph calls by the same name. */
-interface Known {
-  readonly type?: ValueType | undefined;
-  readonly elements?: KnownValue | undefined;
-}
-
 /** What all graphs of a model share while it is inferred. */
 interface Run {
   readonly functions: ReadonlyMap<string, LocalFunction>;
   repeated: number;
 }
 
-/** The values that a graph sees. */
+/** The values that a graph sees; one of which nothing is known hides what an outer graph calls by the same name. */
 interface Scope {
   readonly run: Run;
   readonly outer?: Scope;
@@ -69,6 +63,7 @@ export function valueTypes(graph: Graph): Map<string, TensorType> {
 }
 
 function lookUp(scope: Scope | undefined, name: string): Known | undefined {
+  if (name === '') return undefined;
   for (let at = scope; at !== undefined; at = at.outer) {
     const found = at.values.get(name);
     if (found !== undefined) return found;
@@ -98,7 +93,7 @@ function inferGraph(
   for (const [name, { container }] of graph.valueDetails ?? [])
     if (container !== undefined) declared.set(name, container);
   const types = new Map(graph.types);
-  const nodes = graph.nodes.map((node) => inferNode(node, scope, graph.types, declared, types));
+  const nodes = graph.nodes.map((node) => inferIn(node, scope, graph.types, declared, types));
   const outputs = graph.outputs.map((output): ValueInfo => {
     const found = lookUp(scope, output.name)?.type;
     if (found === undefined) return output;
@@ -117,7 +112,7 @@ function inferGraph(
   };
 }
 
-function inferNode(
+function inferIn(
   written: Node,
   scope: Scope,
   before: ReadonlyMap<string, TensorType>,
@@ -127,36 +122,29 @@ function inferNode(
   const { run } = scope;
   if (scope.repeats) run.repeated++;
   const node = bound(written, scope.bindings);
-  const inputs = node.inputs.map((name) => (name === '' ? undefined : lookUp(scope, name)));
   const subgraphs = new Map<string, { readonly graph: Graph; readonly outputs: readonly (Known | undefined)[] }>();
-  const values = inputs.map((input) => input?.type);
-  const context: RuleContext = {
-    node,
-    version: scope.opsets[isDefaultDomain(node.domain) ? '' : node.domain] ?? scope.opsets['ai.onnx'] ?? Infinity,
-    inputs: values.map(asTensor),
-    values,
-    known: (input) => inputs[input]?.elements,
-    has: (input) => (node.inputs[input] ?? '') !== '',
-    affordable: () => run.repeated < MAX_REPEATED_NODES,
-    subgraph: (name, given) => {
-      const attribute = Object.hasOwn(node.attributes, name) ? node.attributes[name] : undefined;
-      if (attribute?.kind !== 'graph') return [];
-      const again = subgraphs.has(name);
-      const inferred = inferGraph(attribute.value, again ? { ...scope, repeats: true } : scope, given);
-      subgraphs.set(name, inferred);
-      return inferred.outputs.map((output) => output?.type);
-    },
-  };
+  const input = (index: number) => lookUp(scope, node.inputs[index]!);
   const local = run.functions.get(functionKey({ ...node, name: node.opType }));
-  const called = local === undefined ? undefined : inferCall(local, node, inputs, scope);
-  const found = (called?.map((value) => value?.type) ?? rowOf(typeRules, node)?.(context) ?? []).map(possible);
-  const elements =
-    called?.map((value) => value?.elements) ??
-    rowOf(valueRules, node)?.({ ...context, output: (index) => asTensor(found[index]) });
+  const found =
+    local !== undefined
+      ? inferCall(local, node, scope)
+      : inferNode(node, {
+          input,
+          version: scope.opsets[isDefaultDomain(node.domain) ? '' : node.domain] ?? scope.opsets['ai.onnx'],
+          affordable: () => run.repeated < MAX_REPEATED_NODES,
+          subgraph: (name, given) => {
+            const attribute = Object.hasOwn(node.attributes, name) ? node.attributes[name] : undefined;
+            if (attribute?.kind !== 'graph') return [];
+            const inner = subgraphs.has(name) ? { ...scope, repeats: true } : scope;
+            const inferred = inferGraph(attribute.value, inner, given);
+            subgraphs.set(name, inferred);
+            return inferred.outputs.map((output) => output?.type);
+          },
+        });
   node.outputs.forEach((name, index) => {
     if (name === '') return;
-    const type = merged(found[index], canonicalType(outputs.get(name) ?? before.get(name)));
-    scope.values.set(name, { type, elements: elements?.[index] });
+    const type = merged(found[index]?.type, canonicalType(outputs.get(name) ?? before.get(name)));
+    scope.values.set(name, { type, elements: found[index]?.elements });
     const dense = asTensor(type);
     if (dense !== undefined && !sameType(dense, before.get(name))) types.set(name, dense);
   });
@@ -180,24 +168,19 @@ function inferAttribute(attribute: Attribute, scope: Scope, inferred: Graph | un
 }
 
 /** The outputs of a local function, by way of its body; nothing when calls nest too deep or too much was inferred. */
-function inferCall(
-  local: LocalFunction,
-  node: Node,
-  inputs: readonly (Known | undefined)[],
-  scope: Scope,
-): readonly (Known | undefined)[] {
+function inferCall(local: LocalFunction, node: Node, scope: Scope): readonly (Known | undefined)[] {
   const { run } = scope;
   if (scope.calls >= MAX_CALLS || run.repeated >= MAX_REPEATED_NODES) return [];
   const inner: Scope = {
     run,
-    values: new Map(local.inputs.map((name, index) => [name, inputs[index] ?? {}])),
+    values: new Map(local.inputs.map((name, index) => [name, lookUp(scope, node.inputs[index] ?? '') ?? {}])),
     opsets: Object.keys(local.opsets).length === 0 ? scope.opsets : local.opsets,
     bindings: { ...local.attributes, ...node.attributes },
     calls: scope.calls + 1,
     repeats: true,
   };
   const types = new Map<string, TensorType>();
-  for (const each of local.nodes) inferNode(each, inner, types, new Map(), types);
+  for (const each of local.nodes) inferIn(each, inner, types, new Map(), types);
   return local.outputs.map((name) => inner.values.get(name));
 }
 
@@ -226,18 +209,6 @@ function merged(found: ValueType | undefined, declared: ValueType | undefined): 
   const next = dims.map((dim, axis) => mergeDim(dim, declared.dims![axis]));
   if (next.every((dim, axis) => dim === declared.dims![axis])) return declared;
   return { type: found.type, dims: next };
-}
-
-/** A type without sizes that cannot be, such as a malformed model computes. */
-function possible(type: ValueType | undefined): ValueType | undefined {
-  const dense = asTensor(type);
-  if (dense?.dims === undefined) return type;
-  const isSize = (dim: Dim) => typeof dim !== 'number' || (Number.isSafeInteger(dim) && dim >= 0);
-  if (dense.dims.every(isSize)) return type;
-  return tensor(
-    dense.type,
-    dense.dims.map((dim) => (isSize(dim) ? dim : undefined)),
-  );
 }
 
 /** A type whose dimensions are written in the one way of `dims.ts`. */
