@@ -14,6 +14,17 @@ import numpy as np
 spec = importlib.util.spec_from_file_location("goldens", pathlib.Path(__file__).with_name("kernel-goldens.py"))
 goldens = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(goldens)
+
+
+def plain_options(make=goldens.onnxruntime.SessionOptions):
+    """One thread, since DynamicQuantizeLSTM rounds the states of each thread's samples by themselves; no rewriting."""
+    options = make()
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = goldens.onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return options
+
+
+goldens.onnxruntime.SessionOptions = plain_options
 grid, i64, f32, scalar, case = goldens.grid, goldens.i64, goldens.f32, goldens.scalar, goldens.case
 
 
@@ -272,6 +283,21 @@ def block_quantized():
         yield microsoft("GatherBlockQuantized", [table, i32(2, 1), scales, u8(5, 2 * bits // 8)], attributes)
 
 
+def dynamic_quantize_lstm():
+    length, batch, width, hidden = 3, 2, 4, 4
+    for type, directions, per in [("int8", 1, None), ("uint8", 2, None), ("int8", 2, 4 * hidden)]:
+        low, high = (-60, 61) if type == "int8" else (64, 190)
+        w = grid(directions, width, 4 * hidden, type=type, low=low, high=high)
+        r = grid(directions, hidden, 4 * hidden, type=type, low=low, high=high)
+        dims = (directions,) if per is None else (directions, per)
+        scale = (grid(*dims, low=5, high=20) / 640).astype("float32")
+        zero = np.full(dims, 0 if type == "int8" else 128, type)
+        states = [small(directions, batch, hidden), small(directions, batch, hidden)]
+        direction = "bidirectional" if directions == 2 else "forward"
+        yield microsoft("DynamicQuantizeLSTM", [grid(length, batch, width), w, r, small(directions, 8 * hidden), None, *states, None, scale, zero, scale, zero],
+                        {"hidden_size": hidden, "direction": direction}, outputs=3)
+
+
 def microsoft_shape():
     x = grid(2, 3)
     yield microsoft("Pad", [x, i64(0, 1, 2, 0), scalar(1.5)])
@@ -285,7 +311,8 @@ def microsoft_shape():
 
 families = {"einsum": einsum, "losses": losses, "recurrent": recurrent, "attention": attention, "microsoft-attention": microsoft_attention,
             "group-query-attention": group_query_attention, "microsoft-fused": microsoft_fused,
-            "microsoft-quantized": microsoft_quantized, "block-quantized": block_quantized, "microsoft-shape": microsoft_shape}
+            "microsoft-quantized": microsoft_quantized, "block-quantized": block_quantized, "microsoft-shape": microsoft_shape,
+            "dynamic-quantize-lstm": dynamic_quantize_lstm}
 
 if __name__ == "__main__":
     for family in sys.argv[1:] or families:

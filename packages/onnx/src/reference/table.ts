@@ -9,6 +9,7 @@ import { control } from './kernels/control.ts';
 import { convolution } from './kernels/convolution.ts';
 import { detection } from './kernels/detection.ts';
 import { determinant } from './kernels/determinant.ts';
+import { dynamicQuantizeLstm } from './kernels/dynamic-quantize-lstm.ts';
 import { einsum } from './kernels/einsum.ts';
 import { flexAttention } from './kernels/flex-attention.ts';
 import { fusedActivations } from './kernels/fused-activations.ts';
@@ -65,6 +66,7 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...flexAttention,
   ...fusedActivations,
   ...microsoftLinear,
+  ...dynamicQuantizeLstm,
   ...microsoftQuantized,
   ...microsoftShape,
   ...blockQuantized,

@@ -17,8 +17,11 @@ interface Direction {
   readonly clip: (x: number) => number;
 }
 
-/** Advances the states of one sequence in place; `input` is W x + Wb, `[gates · hidden]`. */
-type Step = (input: Float64Array, hidden: Float64Array, cell: Float64Array) => void;
+/**
+ * Advances the states of one sequence: `input` is W x + Wb, `[gates · hidden]`; `previous` is the hidden state before;
+ * `state` and `cell` are overwritten.
+ */
+type Step = (input: Float64Array, previous: Float64Array, state: Float64Array, cell: Float64Array) => void;
 
 /** What tells one recurrent operator from another. */
 interface Recurrence {
@@ -28,6 +31,8 @@ interface Recurrence {
   /** Whether there is a cell state: inputs `initial_c` and P, output `Y_c`. */
   readonly cell: boolean;
   readonly step: (c: KernelContext, direction: Direction) => Step;
+  /** What the gates see of the hidden states `[batch, hidden]` of a direction. Default: the states. */
+  readonly recall?: (states: Float64Array) => Float64Array;
 }
 
 /** `matrix[row] · x` for rows of x's length. */
@@ -47,7 +52,7 @@ function swapLeading(x: Value): Value {
  * LSTM, GRU and RNN (https://onnx.ai/onnx/operators/onnx__LSTM.html): the same frame around different steps. Sequences
  * end at their `sequence_lens`; behind them Y is 0, and a reversed direction starts there.
  */
-function recurrent({ gates, activations, cell, step }: Recurrence): Kernel {
+export function recurrent({ gates, activations, cell, step, recall = (states) => states.slice() }: Recurrence): Kernel {
   return (c) => {
     const batchFirst = c.int('layout', 0) === 1;
     expectRank(c, 'X', c.input(0), 3);
@@ -86,6 +91,14 @@ function recurrent({ gates, activations, cell, step }: Recurrence): Kernel {
     const bound = c.node.attributes.clip ? c.float('clip', 0) : Number.POSITIVE_INFINITY;
     const clip = (value: number) => Math.min(Math.max(value, -bound), bound);
 
+    const ends = Array.from({ length: batch }, (_, n) => lengths?.[n] ?? length);
+    const odd = ends.find((end) => !(end >= 0 && end <= length));
+    if (odd !== undefined) c.misfit(`sequence lengths up to ${length}`, `${odd}`);
+    // the states of an empty sequence are 0, as in ONNX Runtime
+    for (let at = 0; at < directions * batch; at++) {
+      if (ends[at % batch] !== 0) continue;
+      for (const values of [states.hidden, states.cell]) values.fill(0, at * hidden, (at + 1) * hidden);
+    }
     const y = new Float64Array(length * directions * batch * hidden);
     for (const [d, backwards] of reversed.entries()) {
       const weights = w.data.subarray(d * rows * width, (d + 1) * rows * width);
@@ -98,19 +111,19 @@ function recurrent({ gates, activations, cell, step }: Recurrence): Kernel {
         activations: functions.slice(d * activations.length, (d + 1) * activations.length),
         clip,
       });
-      for (let n = 0; n < batch; n++) {
-        const end = lengths?.[n] ?? length;
-        if (!(end >= 0 && end <= length)) c.misfit(`sequence lengths up to ${length}`, `${end}`);
-        const state = (d * batch + n) * hidden;
-        const h = states.hidden.subarray(state, state + hidden);
-        // the states of an empty sequence are 0, as in ONNX Runtime
-        if (end === 0) for (const values of [states.hidden, states.cell]) values.fill(0, state, state + hidden);
-        for (let t = 0; t < end; t++) {
+      const own = states.hidden.subarray(d * batch * hidden, (d + 1) * batch * hidden);
+      for (let t = 0; t < length; t++) {
+        const seen = recall(own);
+        for (const [n, end] of ends.entries()) {
+          if (t >= end) continue;
           const time = backwards ? end - 1 - t : t;
           const token = x.data.subarray((time * batch + n) * width, (time * batch + n + 1) * width);
           const input = Float64Array.from({ length: rows }, (_, row) => dotRow(weights, row, token) + bias[row]!);
-          advance(input, h, states.cell.subarray(state, state + hidden));
-          y.set(h, ((time * directions + d) * batch + n) * hidden);
+          const [from, to] = [n * hidden, (n + 1) * hidden];
+          const state = own.subarray(from, to);
+          const at = d * batch * hidden;
+          advance(input, seen.subarray(from, to), state, states.cell.subarray(at + from, at + to));
+          y.set(state, ((time * directions + d) * batch + n) * hidden);
         }
       }
     }
@@ -131,14 +144,13 @@ function batchToFront(y: Value): Value {
 }
 
 /** Gates i, o, f, c; with `input_forget` the forget gate is 1 − i. The cell is not clipped, as in ONNX Runtime. */
-const lstm: Recurrence = {
+export const lstm: Recurrence = {
   gates: 4,
   activations: ['sigmoid', 'tanh', 'tanh'],
   cell: true,
   step: (c, { hidden, recurrence, recurrenceBias, peepholes, activations: [f, g, h], clip }) => {
     const coupled = c.int('input_forget', 0) !== 0;
-    return (input, state, cell) => {
-      const previous = Float64Array.from(state);
+    return (input, previous, state, cell) => {
       const gate = (index: number, j: number, peep: number) => {
         const row = index * hidden + j;
         return clip(input[row]! + dotRow(recurrence, row, previous) + recurrenceBias[row]! + peep);
@@ -161,8 +173,7 @@ const gru: Recurrence = {
   cell: false,
   step: (c, { hidden, recurrence, recurrenceBias, activations: [f, g], clip }) => {
     const linearBeforeReset = c.int('linear_before_reset', 0) !== 0;
-    return (input, state) => {
-      const previous = Float64Array.from(state);
+    return (input, previous, state) => {
       const gate = (row: number) => f!(clip(input[row]! + dotRow(recurrence, row, previous) + recurrenceBias[row]!));
       const reset = previous.map((_, j) => gate(hidden + j));
       const resetState = previous.map((value, j) => reset[j]! * value);
@@ -183,8 +194,7 @@ const rnn: Recurrence = {
   activations: ['tanh'],
   cell: false,
   step: (_, { hidden, recurrence, recurrenceBias, activations: [f], clip }) => {
-    return (input, state) => {
-      const previous = Float64Array.from(state);
+    return (input, previous, state) => {
       for (let j = 0; j < hidden; j++)
         state[j] = f!(clip(input[j]! + dotRow(recurrence, j, previous) + recurrenceBias[j]!));
     };
