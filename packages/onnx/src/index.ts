@@ -1,6 +1,7 @@
 export * from './builder.ts';
 export * from './check/check-model.ts';
 export * from './check/signatures.ts';
+export * from './costs.ts';
 export * from './data-type.ts';
 export * from './decompose/decompose-operators.ts';
 export * from './decompose/inline-functions.ts';

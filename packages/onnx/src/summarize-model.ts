@@ -1,7 +1,7 @@
+import { multiplyAdds } from './costs.ts';
 import { byteLength } from './data-type.ts';
-import { type DataType, type Dim, elementCount, type Graph, type Model, type Node } from './model.ts';
+import { type DataType, type Dim, elementCount, type Graph, type Model } from './model.ts';
 import { subgraphs } from './rewrite.ts';
-import { multiply } from './types/dims.ts';
 import { inferTypes, valueTypes } from './types/infer.ts';
 
 /** What a model consists of. */
@@ -16,7 +16,7 @@ export interface ModelSummary {
   readonly bytes: number;
   /** Bytes of the initializers by element type. */
   readonly bytesByType: Readonly<Partial<Record<DataType, number>>>;
-  /** Multiply-adds of matrix products and convolutions in one run, when `dims` are given and tell all sizes. */
+  /** Multiply-adds of one run (see {@link multiplyAdds}), when `dims` are given and tell all sizes. */
   readonly multiplyAdds?: number;
 }
 
@@ -40,35 +40,20 @@ export function summarizeModel(model: Model, options: SummaryOptions = {}): Mode
       bytesByType.set(type, (bytesByType.get(type) ?? 0) + byteLength(data));
     }
   }
-  const multiplyAdds = options.dims && countMultiplyAdds(model, options.dims);
+  const total = options.dims && countMultiplyAdds(model, options.dims);
   return {
     operators: sorted(operators),
     nodes: sum(operators.values()),
     parameters,
     bytes: sum(bytesByType.values()),
     bytesByType: sorted(bytesByType),
-    ...(multiplyAdds === undefined ? {} : { multiplyAdds }),
+    ...(total === undefined ? {} : { multiplyAdds: total }),
   };
 }
 
 function graphsOf(graph: Graph): readonly Graph[] {
   return [graph, ...graph.nodes.flatMap((node) => subgraphs(node).flatMap(graphsOf))];
 }
-
-/** By operator: the number of products summed for one element of the output. */
-const innerSizes: Readonly<Record<string, (node: Node, dims: (input: number) => readonly Dim[] | undefined) => Dim>> = {
-  MatMul: (_, dims) => dims(0)?.at(-1),
-  MatMulInteger: (_, dims) => dims(0)?.at(-1),
-  QLinearMatMul: (_, dims) => dims(0)?.at(-1),
-  DynamicQuantizeMatMul: (_, dims) => dims(0)?.at(-1),
-  MatMulIntegerToFloat: (_, dims) => dims(0)?.at(-1),
-  MatMulNBits: (_, dims) => dims(0)?.at(-1),
-  FusedMatMul: (node, dims) => dims(0)?.at(isSet(node, 'transA') ? -2 : -1),
-  Gemm: (node, dims) => dims(0)?.at(isSet(node, 'transA') ? 0 : 1),
-  Conv: (_, dims) => product(dims(1)?.slice(1)),
-  ConvInteger: (_, dims) => product(dims(1)?.slice(1)),
-  QLinearConv: (_, dims) => product(dims(3)?.slice(1)),
-};
 
 function countMultiplyAdds(model: Model, sizes: Readonly<Record<string, number>>): number | undefined {
   const bind = (dim: Dim): Dim => (typeof dim === 'string' && Object.hasOwn(sizes, dim) ? sizes[dim] : dim);
@@ -79,23 +64,11 @@ function countMultiplyAdds(model: Model, sizes: Readonly<Record<string, number>>
   const types = valueTypes(bound.graph);
   let total = 0;
   for (const node of bound.graph.nodes) {
-    const inner = Object.hasOwn(innerSizes, node.opType) ? innerSizes[node.opType] : undefined;
-    if (inner === undefined) continue;
-    const size = inner(node, (input) => types.get(node.inputs[input] ?? '')?.dims);
-    const count = multiply([...(types.get(node.outputs[0] ?? '')?.dims ?? [undefined]), size]);
+    const count = multiplyAdds(node, types);
     if (typeof count !== 'number') return undefined;
     total += count;
   }
   return total;
-}
-
-function isSet(node: Node, name: string): boolean {
-  const attribute = node.attributes[name];
-  return attribute?.kind === 'int' && Number(attribute.value) !== 0;
-}
-
-function product(dims: readonly Dim[] | undefined): Dim {
-  return dims && multiply(dims);
 }
 
 function sum(numbers: Iterable<number>): number {
