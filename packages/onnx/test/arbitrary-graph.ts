@@ -62,12 +62,12 @@ const steps: readonly ((step: Step) => Made | undefined)[] = [
   },
   (step) => {
     const { x, pick } = step;
-    const perm = createRng(pick).permutation(x.dims.length);
+    const perm = createRng(pick).shuffle(x.dims.map((_, axis) => axis));
     return op(step)(
       'Transpose',
       [x.name],
-      { perm: Array.from(perm) },
-      Array.from(perm, (axis) => x.dims[axis]!),
+      { perm },
+      perm.map((axis) => x.dims[axis]!),
     );
   },
   (step) => {
@@ -83,7 +83,10 @@ const steps: readonly ((step: Step) => Made | undefined)[] = [
     const { g, x, pick } = step;
     if (x.dims.length === 0) return undefined;
     const axes = x.dims.map((_, axis) => axis);
-    const parts = [...sizes(step, x.name, axes.slice(0, -1)), g.constant('rest', int64([pick % 2 === 0 ? -1 : x.dims.at(-1)!]))];
+    const parts = [
+      ...sizes(step, x.name, axes.slice(0, -1)),
+      g.constant('rest', int64([pick % 2 === 0 ? -1 : x.dims.at(-1)!])),
+    ];
     return op(step)('Reshape', [x.name, g.op('Concat', parts, { axis: 0 })], {}, x.dims);
   },
   (step) => {
@@ -122,7 +125,13 @@ const steps: readonly ((step: Step) => Made | undefined)[] = [
     const width = x.dims.at(-1);
     if (width === undefined || x.dims.length < 2) return undefined;
     const rng = createRng(pick);
-    const weight = g.constant('w', float32(Array.from({ length: 2 * width }, () => rng.normal()), [2, width]));
+    const weight = g.constant(
+      'w',
+      float32(
+        Array.from({ length: 2 * width }, () => rng.normal()),
+        [2, width],
+      ),
+    );
     return op(step)('MatMul', [x.name, g.op('Transpose', [weight])], {}, [...x.dims.slice(0, -1), 2]);
   },
   (step) => {
@@ -170,7 +179,12 @@ export const arbitraryGraph: fc.Arbitrary<RunnableModel> = fc
     }
     const last = values.slice(2).slice(-outputs);
     if (last.length === 0) last.push({ name: g.op('Identity', ['x']), dims: [batch, sequence, 4] });
-    for (const { name, dims } of last) g.output(name, 'float32', dims.map(() => undefined));
+    for (const { name, dims } of last)
+      g.output(
+        name,
+        'float32',
+        dims.map(() => undefined),
+      );
     const rng = createRng(seed);
     const feeds = Object.fromEntries(
       values.slice(0, 2).map(({ name, dims }) => {
