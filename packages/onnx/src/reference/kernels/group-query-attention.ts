@@ -67,6 +67,7 @@ export const groupQueryAttention: Readonly<Record<string, Kernel>> = {
   'com.microsoft.GroupQueryAttention': (c) => {
     refuseOtherCaches(c);
     const [heads, keyHeads] = [c.int('num_heads', 0), c.int('kv_num_heads', 0)];
+    if (!(heads > 0 && keyHeads > 0)) c.misfit('num_heads and kv_num_heads', `${heads} and ${keyHeads}`);
     const [pastKey, pastValue, lengths] = [c.optional(3), c.optional(4), c.input(5)];
     const total = c.input(6).data[0] ?? c.misfit('a total length', 'none');
     const [query, key, value] = operands(c, heads, keyHeads);
