@@ -3,12 +3,12 @@
     python export-models.py OUT [--size tiny|full] [--only bert,gpt2] [--exporters dynamo,script]
                             [--opset N] [--attention eager|sdpa] [--suffix=-sdpa]
 
-For each architecture and exporter: NAME.onnx (external data beside it when it is large) and NAME.safetensors holding
+For each architecture NAME.safetensors and for each exporter NAME-EXPORTER.onnx. The safetensors hold
 
     input/<name>, output/<name>   one batch and what PyTorch answers
     loss/weights                  W of the loss  sum(W * first output)
     grad/<parameter>              d loss / d parameter
-    metadata 'parameters'         JSON: parameter -> [{initializer, transposed}], found by equal values
+    metadata EXPORTER             JSON: parameter -> [{initializer, transposed}], found by equal values
 
 Every parameter is drawn at random (normalisation weights around 1), so that no two are equal by accident.
 """
@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 
 warnings.filterwarnings("ignore")
 
-TINY = dict(hidden=32, layers=2, heads=4, inner=64, vocab=101, positions=64)
+TINY = dict(hidden=16, inner=32, vocab=41, positions=24)
 
 
 def architectures(size, attention):
@@ -38,17 +38,17 @@ def architectures(size, attention):
     yield "distilbert", lambda: tf.DistilBertForSequenceClassification(tf.DistilBertConfig(**bert, num_labels=3, **pick(
         dict(dim=s["hidden"], n_layers=2, n_heads=4, hidden_dim=s["inner"], vocab_size=s["vocab"], max_position_embeddings=s["positions"]), {}))), "encoder"
     yield "mobilebert", lambda: tf.MobileBertForSequenceClassification(tf.MobileBertConfig(**bert, num_labels=3, **pick(
-        dict(hidden_size=64, embedding_size=32, intra_bottleneck_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, num_feedforward_networks=2, vocab_size=s["vocab"], max_position_embeddings=s["positions"]), {}))), "encoder"
+        dict(hidden_size=24, embedding_size=16, intra_bottleneck_size=16, true_hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=32, num_feedforward_networks=2, vocab_size=s["vocab"], max_position_embeddings=s["positions"]), {}))), "encoder"
     yield "gpt2", lambda: tf.GPT2LMHeadModel(tf.GPT2Config(**bert, use_cache=False, **pick(
         dict(n_embd=s["hidden"], n_layer=2, n_head=4, vocab_size=s["vocab"], n_positions=s["positions"]), {}))), "decoder"
     yield "gpt-neo", lambda: tf.GPTNeoForCausalLM(tf.GPTNeoConfig(**bert, use_cache=False, **pick(
-        dict(hidden_size=s["hidden"], num_layers=2, num_heads=4, vocab_size=s["vocab"], max_position_embeddings=s["positions"], attention_types=[[["global", "local"], 1]], window_size=4, intermediate_size=64),
+        dict(hidden_size=s["hidden"], num_layers=2, num_heads=4, vocab_size=s["vocab"], max_position_embeddings=s["positions"], attention_types=[[["global", "local"], 1]], window_size=4, intermediate_size=32),
         dict(hidden_size=768, num_layers=12, num_heads=12, attention_types=[[["global", "local"], 6]])))), "decoder"
     yield "llama", lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**bert, use_cache=False, **pick(
         dict(hidden_size=s["hidden"], num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=s["inner"], vocab_size=s["vocab"], max_position_embeddings=s["positions"]),
         dict(hidden_size=512, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=4, intermediate_size=1376, vocab_size=32000)))), "decoder"
     yield "t5", lambda: tf.T5ForConditionalGeneration(tf.T5Config(**bert, use_cache=False, decoder_start_token_id=0, **pick(
-        dict(d_model=s["hidden"], d_kv=8, d_ff=64, num_layers=2, num_heads=4, vocab_size=s["vocab"]), {}))), "seq2seq"
+        dict(d_model=s["hidden"], d_kv=4, d_ff=32, num_layers=2, num_heads=4, vocab_size=s["vocab"]), {}))), "seq2seq"
 
 
 class Wrapper(torch.nn.Module):
@@ -99,13 +99,11 @@ def export(wrapper, inputs, path, exporter, opset):
 
 
 def forget_paths(path):
-    """Drops the stack traces that the exporter writes beside each node: they name folders of this machine."""
+    """Drops what the exporter notes beside each node and value: stack traces that name folders of this machine."""
     model = onnx.load(path)
-    for node in [*model.graph.node, *(n for f in model.functions for n in f.node)]:
-        kept = [(e.key, e.value) for e in node.metadata_props if "stack_trace" not in e.key]
-        del node.metadata_props[:]
-        for key, value in kept:
-            node.metadata_props.add(key=key, value=value)
+    graph = model.graph
+    for entry in [*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info, *(n for f in model.functions for n in f.node)]:
+        del entry.metadata_props[:]
     onnx.save(model, path)
 
 
@@ -154,27 +152,30 @@ def main():
         weights = torch.randn(logits.shape, generator=generator)
         (logits * weights).sum().backward()
         parameters = {n: p for n, p in model.named_parameters() if p.grad is not None}
+        base = os.path.join(options.out, name + options.suffix)
+        links = {}
         for exporter in options.exporters.split(","):
-            path = os.path.join(options.out, f"{name}{options.suffix}-{exporter}.onnx")
+            path = f"{base}-{exporter}.onnx"
             try:
                 with torch.no_grad():
                     export(wrapper, inputs, path, exporter, options.opset)
                 onnx.checker.check_model(path)
             except Exception as error:  # reported, and the next one goes on
                 failed += 1
-                print(f"{name}-{exporter}: FAILED {type(error).__name__}: {str(error)[:400]}", flush=True)
+                print(f"{path}: FAILED {type(error).__name__}: {str(error)[:400]}", flush=True)
                 if os.environ.get("TRACE"):
                     traceback.print_exc()
                 continue
-            links = link(parameters, path)
-            tensors = {f"input/{k}": v for k, v in inputs.items()}
-            tensors["output/logits"] = logits.detach().contiguous()
-            tensors["loss/weights"] = weights
-            for n, p in parameters.items():
-                tensors[f"grad/{n}"] = p.grad.contiguous()
-            save_file(tensors, path.replace(".onnx", ".safetensors"), metadata=dict(parameters=json.dumps(links)))
-            unlinked = [n for n, found in links.items() if not found]
-            print(f"{name}-{exporter}: {os.path.getsize(path) / 1e6:.2f} MB, {len(links)} parameters, not found: {unlinked}", flush=True)
+            links[exporter] = link(parameters, path)
+            unlinked = [n for n, found in links[exporter].items() if not found]
+            print(f"{path}: {os.path.getsize(path) / 1e6:.3f} MB, {len(parameters)} parameters, not found: {unlinked}", flush=True)
+        tensors = {f"input/{k}": v for k, v in inputs.items()}
+        tensors["output/logits"] = logits.detach().contiguous()
+        tensors["loss/weights"] = weights
+        for n, p in parameters.items():
+            tensors[f"grad/{n}"] = p.grad.contiguous()
+        save_file(tensors, f"{base}.safetensors", metadata={k: json.dumps(v, separators=(",", ":")) for k, v in links.items()})
+        os.chmod(f"{base}.safetensors", 0o644)
     sys.exit(1 if failed else 0)
 
 

@@ -1,0 +1,144 @@
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  addGradients,
+  checkModel,
+  cleanUp,
+  createGraphBuilder,
+  decodeModel,
+  elementCount,
+  encodeModel,
+  inferTypes,
+  type Model,
+  readModel,
+  type Tensor,
+  type Tensors,
+} from '@slm-compress/onnx';
+import { openEngine } from '@slm-compress/runtime';
+import { readSafetensors, type Safetensors } from '@slm-compress/trainer';
+import { describe, expect, test } from 'vitest';
+
+/**
+ * Two layers of BERT, DistilBERT, MobileBERT, GPT-2, GPT-Neo, Llama and T5 with random weights, exported by both of
+ * torch's exporters, with the logits and gradients that PyTorch computes (`bench/peers/export-models.py test/exports`).
+ */
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const files = readdirSync(folder).filter((name) => name.endsWith('.onnx'));
+
+/** Parameter of PyTorch → the initializers that hold it. */
+type Links = Readonly<Record<string, readonly { readonly initializer: string; readonly transposed: boolean }[]>>;
+
+describe.each(files)('%s', (file) => {
+  const [, name, exporter] = basename(file, '.onnx').match(/^(.*)-(dynamo|script)$/)!;
+  const load = () => Promise.all([readModel(join(folder, file)), readSafetensors(join(folder, `${name}.safetensors`))]);
+
+  test('is valid, and read and written unchanged', async () => {
+    const [model] = await load();
+    checkModel(model);
+    expect(decodeModel(encodeModel(model))).toEqual(model);
+  });
+
+  test('every value gets a type and a rank', async () => {
+    const [model] = await load();
+    const { graph } = inferTypes(model);
+    const unknown = graph.nodes.flatMap(({ outputs }) =>
+      outputs.filter((output) => output !== '' && graph.types.get(output)?.dims === undefined),
+    );
+    expect(unknown).toEqual([]);
+  });
+
+  test('answers as PyTorch does, before and after clean-up', async () => {
+    const [model, data] = await load();
+    const cleaned = cleanUp().run(model).model;
+    checkModel(cleaned);
+    expect(cleanUp().run(cleaned).model).toBe(cleaned);
+    expect(cleaned.graph.nodes.length).toBeLessThan(model.graph.nodes.length);
+    const wanted = data.tensors.get('output/logits')!;
+    for (const variant of [model, cleaned]) {
+      const { logits } = await run(variant, feedsOf(variant, data));
+      expect(distance(logits!, wanted)).toBeLessThan(1e-5);
+    }
+  });
+
+  test.each(['as exported', 'cleaned up'])('has the gradients of PyTorch: %s', async (form) => {
+    const [exported, data] = await load();
+    const links = JSON.parse(data.metadata[exporter!]!) as Links;
+    const model = inferTypes(form === 'cleaned up' ? cleanUp().run(exported).model : exported);
+    const weights = data.tensors.get('loss/weights')!;
+    const parameters = Object.values(links)
+      .flat()
+      .map((link) => link.initializer);
+    const kept = [...new Set(parameters)].filter((initializer) => model.graph.initializers.has(initializer));
+    const step = addGradients(withLoss(model, weights), { loss: 'loss', parameters: kept });
+    const values = Object.fromEntries(
+      kept.map((initializer) => [initializer, model.graph.initializers.get(initializer)!]),
+    );
+    const given = await run(step.model, { ...feedsOf(model, data), ...values });
+    const gradients = new Map(
+      kept.map((initializer) => [initializer, given[step.gradients.get(initializer)!.output]!]),
+    );
+    for (const [parameter, holders] of Object.entries(links)) {
+      const wanted = data.tensors.get(`grad/${parameter}`)!;
+      const found = sum(
+        wanted,
+        holders.map(({ initializer, transposed }) => ({ tensor: gradients.get(initializer), transposed })),
+      );
+      expect(distance(found, wanted), parameter).toBeLessThan(1e-4);
+    }
+  });
+});
+
+async function run(model: Model, feeds: Tensors): Promise<Tensors> {
+  const engine = await openEngine(model);
+  const outputs = await engine.run(feeds);
+  await engine[Symbol.asyncDispose]();
+  return outputs;
+}
+
+function feedsOf({ graph }: Model, { tensors }: Safetensors): Tensors {
+  const free = graph.inputs.filter((input) => tensors.has(`input/${input.name}`));
+  return Object.fromEntries(free.map(({ name }) => [name, tensors.get(`input/${name}`)!]));
+}
+
+/** Adds `loss = sum(weights * logits)`. */
+function withLoss(model: Model, weights: Tensor): Model {
+  const g = createGraphBuilder(model.graph.name, { ...model.graph, outputs: [] });
+  const product = g.op('Mul', [model.graph.outputs[0]!.name, g.constant('loss/weights', weights)]);
+  const axes = g.constant('loss/axes', {
+    type: 'int64',
+    dims: [weights.dims.length],
+    data: BigInt64Array.from(weights.dims.keys(), BigInt),
+  });
+  const loss = g.op('ReduceSum', [product, axes], { keepdims: 0 }, { outputs: ['loss'] });
+  g.output(loss, 'float32', []);
+  return inferTypes({ ...model, graph: g.graph() });
+}
+
+/** The sum of the gradients of everything that holds a parameter, in the parameter's own orientation. */
+function sum(
+  like: Tensor,
+  parts: readonly { readonly tensor: Tensor | undefined; readonly transposed: boolean }[],
+): Tensor {
+  const data = new Float32Array(elementCount(like.dims));
+  const columns = like.dims.at(-1) ?? 1;
+  const rows = data.length / columns;
+  for (const { tensor, transposed } of parts) {
+    if (tensor === undefined) continue;
+    const part = tensor.data as Float32Array;
+    for (let i = 0; i < data.length; i++)
+      data[i]! += part[transposed ? (i % columns) * rows + Math.floor(i / columns) : i]!;
+  }
+  return { ...like, data };
+}
+
+/** Largest difference, relative to the largest value wanted. */
+function distance(found: Tensor, wanted: Tensor): number {
+  const [a, b] = [found.data as Float32Array, wanted.data as Float32Array];
+  let [difference, largest] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    difference = Math.max(difference, Math.abs(a[i]! - b[i]!));
+    largest = Math.max(largest, Math.abs(b[i]!));
+  }
+  return Number.isNaN(difference) || largest === 0 ? Number.NaN : difference / largest;
+}
