@@ -46,7 +46,7 @@ def architectures(size, attention):
         dict(hidden_size=768, num_layers=12, num_heads=12, attention_types=[[["global", "local"], 6]])))), "decoder"
     yield "llama", lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**bert, use_cache=False, **pick(
         dict(hidden_size=s["hidden"], num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=s["inner"], vocab_size=s["vocab"], max_position_embeddings=s["positions"]),
-        dict(hidden_size=512, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=4, intermediate_size=1376, vocab_size=32000)))), "decoder"
+        dict(hidden_size=512, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=4, intermediate_size=1376, vocab_size=32000)))), "rotary"
     yield "t5", lambda: tf.T5ForConditionalGeneration(tf.T5Config(**bert, use_cache=False, decoder_start_token_id=0, **pick(
         dict(d_model=s["hidden"], d_kv=4, d_ff=32, num_layers=2, num_heads=4, vocab_size=s["vocab"]), {}))), "seq2seq"
 
@@ -61,7 +61,10 @@ class Wrapper(torch.nn.Module):
     def forward(self, input_ids, attention_mask, decoder_input_ids=None):
         if self.kind == "seq2seq":
             return self.model(input_ids=input_ids, attention_mask=attention_mask, decoder_input_ids=decoder_input_ids, return_dict=True).logits
-        return self.model(input_ids=input_ids, attention_mask=attention_mask, return_dict=True).logits
+        more = {}
+        if self.kind == "rotary":  # else the exporter writes a RotaryEmbedding whose tables lack the batch
+            more["position_ids"] = torch.arange(input_ids.shape[1]).expand(input_ids.shape)
+        return self.model(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **more).logits
 
 
 def randomise(model, generator):
