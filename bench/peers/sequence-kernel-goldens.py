@@ -298,6 +298,59 @@ def dynamic_quantize_lstm():
                         {"hidden_size": hidden, "direction": direction}, outputs=3)
 
 
+def experts():
+    def scores(tokens, count):
+        """No two of a row are equal: which of equals an expert is chosen from is not specified."""
+        return np.stack([goldens.rng.permutation(count) for _ in range(tokens)]).astype("float32") / 2 - grid(tokens, 1)
+
+    x, router = grid(5, 8), scores(5, 4)
+    def layers(fused=1, inner=6):
+        return [small(4, fused * inner, 8), small(4, fused * inner), small(4, 8, inner), small(4, 8)]
+    for activation in ["relu", "gelu", "silu", "identity"]:
+        yield microsoft("MoE", [x, router, *layers()], {"k": 2, "activation_type": activation})
+    yield microsoft("MoE", [grid(2, 3, 8), scores(6, 4), small(4, 6, 8), None, small(4, 8, 6)], {"k": 3, "normalize_routing_weights": 1})
+    for limit in [{}, {"swiglu_limit": 0.75, "activation_alpha": 1.5, "activation_beta": 1.0}]:
+        yield microsoft("MoE", [x, router, *layers(2)], {"k": 2, "activation_type": "swiglu", "swiglu_fusion": 1, **limit})
+    wide, both = grid(2, 32), scores(2, 2)
+    for bits, zeros, block in [(8, False, 0), (4, False, 0), (4, True, 16), (2, False, 16)]:
+        blocks = 2 if block else 1
+        def layer(rows):
+            scales = small(2, rows, 2) if block else small(2, rows)
+            return [u8(2, rows, 32 * bits // 8), scales / np.float32(8), small(2, rows)]
+        def points(rows):
+            if not zeros:
+                return None
+            return u8(2, rows, -(-blocks * bits // 8)) if block else u8(2, rows * bits // 8)
+        more = {"block_size": block} if block else {}
+        yield microsoft("QMoE", [wide, both, *layer(32), *layer(32), None, None, None, *([points(32), points(32)] if zeros else [])],
+                        {"k": 2 if zeros else 1, "activation_type": "silu", "expert_weight_bits": bits, "weights_prepacked": 0, **more})
+
+
+def microsoft_more():
+    x = grid(2, 3, 4)
+    yield microsoft("ScaledSiLU", [x], {"alpha": 0.7})
+    yield microsoft("GatedAdd", [x, grid(2, 3, 4), grid(2, 3, 1)])
+    yield microsoft("LinearAttentionGate", [x, grid(4), grid(4), grid(2, 3, 4)], outputs=2)
+    for activation in ["silu", "sigmoid"]:
+        yield microsoft("GatedRMSNorm", [grid(2, 3, 8), grid(4), grid(2, 3, 8)], {"activation": activation, "epsilon": 0.01})
+    for kind in [0, 1]:
+        yield microsoft("MatMulBnb4", [grid(2, 15), u8(60), grid(8)], {"K": 15, "N": 8, "block_size": 16, "quant_type": kind})
+    for rule, more in [("linear", []), ("gated", [grid(2, 3, 4) - 2]), ("delta", [None, grid(2, 3, 2) / 8 + 0.5]), ("gated_delta", [grid(2, 3, 2) - 2, grid(2, 3, 1) / 8 + 0.5])]:
+        operands = [small(2, 3, 8), small(2, 3, 4), grid(2, 3, 6), small(2, 2, 2, 3), *more]
+        yield microsoft("LinearAttention", [a if a is None else a.astype("float32") for a in operands],
+                        {"q_num_heads": 4, "kv_num_heads": 2, "update_rule": rule}, outputs=2)
+    yield microsoft("CausalConvWithState", [grid(2, 3, 4), grid(3, 1, 3), grid(3), grid(2, 3, 2)], {"activation": "silu"}, outputs=2)
+    yield microsoft("UnfoldTensor", [grid(2, 7)], {"dim": 1, "size": 3, "step": 2})
+    yield microsoft("GatherND", [grid(2, 3), i64(0, 1, 1, 2).reshape(2, 2)])
+    yield microsoft("GridSample", [grid(1, 2, 3, 4), grid(1, 2, 2, 2) / np.float32(2)], {"mode": "bilinear", "align_corners": 0})
+    yield microsoft("Range", [scalar(1.0), scalar(3.0), scalar(0.75)])
+    yield microsoft("Range", [scalar(1, "int32"), scalar(5, "int32")])
+    words, segments = i32(0, 5, 2, 1, 1, 3).reshape(2, 3), i32(0, 1, 1, 0, 0, 1).reshape(2, 3)
+    scales, zeros = [q(0.02), q(0.03), q(0.01), q(0.015), q(0.005)], [q(value, "uint8") for value in [120, 130, 99, 10, 128]]
+    yield microsoft("QEmbedLayerNormalization", [words, segments, u8(6, 4), u8(5, 4), u8(2, 4), u8(4), u8(4), i32(1, 1, 0, 1, 1, 1).reshape(2, 3),
+                                                 *scales, *zeros], {"epsilon": 0.01}, outputs=2)
+
+
 def microsoft_shape():
     x = grid(2, 3)
     yield microsoft("Pad", [x, i64(0, 1, 2, 0), scalar(1.5)])
@@ -312,7 +365,7 @@ def microsoft_shape():
 families = {"einsum": einsum, "losses": losses, "recurrent": recurrent, "attention": attention, "microsoft-attention": microsoft_attention,
             "group-query-attention": group_query_attention, "microsoft-fused": microsoft_fused,
             "microsoft-quantized": microsoft_quantized, "block-quantized": block_quantized, "microsoft-shape": microsoft_shape,
-            "dynamic-quantize-lstm": dynamic_quantize_lstm}
+            "dynamic-quantize-lstm": dynamic_quantize_lstm, "experts": experts, "microsoft-more": microsoft_more}
 
 if __name__ == "__main__":
     for family in sys.argv[1:] or families:

@@ -24,6 +24,7 @@ import { microsoftLinear } from './kernels/microsoft-linear.ts';
 import { microsoftNormalization } from './kernels/microsoft-normalization.ts';
 import { microsoftQuantized } from './kernels/microsoft-quantized.ts';
 import { microsoftShape } from './kernels/microsoft-shape.ts';
+import { mixtureOfExperts } from './kernels/mixture-of-experts.ts';
 import { movement } from './kernels/movement.ts';
 import { normalization } from './kernels/normalization.ts';
 import { optimizers } from './kernels/optimizers.ts';
@@ -66,6 +67,7 @@ export const referenceKernels: Readonly<Record<string, Kernel | ControlKernel>> 
   ...flexAttention,
   ...fusedActivations,
   ...microsoftLinear,
+  ...mixtureOfExperts,
   ...dynamicQuantizeLstm,
   ...microsoftQuantized,
   ...microsoftShape,

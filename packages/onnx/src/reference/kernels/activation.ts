@@ -9,6 +9,14 @@ export interface Activation {
 
 export const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
+/** The gate of a SwiGLU: `min(g, limit) · sigmoid(alpha · g) · (clamp(l, ±limit) + beta)`. */
+export function clampedSwiGlu(alpha: number, beta: number, limit: number): (g: number, l: number) => number {
+  return (g, l) => {
+    const gate = Math.min(g, limit);
+    return gate * sigmoid(alpha * gate) * (Math.min(Math.max(l, -limit), limit) + beta);
+  };
+}
+
 /** The activations that recurrent and fused operators take by name, in lower case (https://onnx.ai/onnx/operators). */
 export const activations: Readonly<Record<string, Activation>> = {
   relu: { apply: (x) => Math.max(x, 0) },

@@ -47,17 +47,46 @@ function unpackedWeights(c: KernelContext): Value {
   return { type: scales.type, dims: [inner, columns], data };
 }
 
-/** Data of GatherBlockQuantized with an element per field, packed along the last axis where it is uint8. */
-function unpackedData(x: Value, bits: number): Value {
+/** uint8 data with an element per field of `bits`, packed along the last axis; other data as it is. */
+export function unpackedFields(x: Value, bits: number): Value {
   if (x.type !== 'uint8' || bits === 8) return x;
-  const [width, fields] = [x.dims.at(-1)!, 8 / bits];
+  const [width, fields] = [x.dims.at(-1) ?? 1, 8 / bits];
   const data = new Float64Array(x.data.length * fields);
   for (let i = 0; i < data.length; i++)
     data[i] = field(x.data, Math.floor(i / (width * fields)), width, i % (width * fields), bits);
   return { ...x, dims: [...x.dims.slice(0, -1), width * fields], data };
 }
 
+/** The 16 values of the two 4-bit types of bitsandbytes (https://arxiv.org/abs/2305.14314), by code. */
+const fourBitFloats: readonly (readonly number[])[] = [
+  [0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4, -0, -1 / 192, -2 / 3, -1, -1 / 3, -1 / 2, -1 / 6, -1 / 4],
+  [
+    -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
+  ],
+];
+
 export const blockQuantized: Readonly<Record<string, Kernel>> = {
+  /** B is `[N, K]` flattened, two codes a byte with the first in the high bits, scaled per `block_size` elements. */
+  'com.microsoft.MatMulBnb4': (c) => {
+    const [x, packed, scales] = [c.input(0), c.input(1), c.input(2)];
+    const [rows, inner, block] = [c.int('N', 0), c.int('K', 0), c.int('block_size', 0)];
+    if (!(rows > 0 && inner > 0 && block >= 16))
+      c.misfit('N, K and a block_size of at least 16', `${rows}, ${inner}, ${block}`);
+    const count = rows * inner;
+    expectDims(c, 'B', packed, [Math.ceil(count / 2)]);
+    expectDims(c, 'absmax', scales, [Math.ceil(count / block)]);
+    const values = fourBitFloats[c.int('quant_type', 1)] ?? c.refuse(`the quant_type ${c.int('quant_type', 1)}`);
+    if (c.int('transB', 1) === 0) c.refuse('transB 0');
+    const data = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const code = (packed.data[i >> 1]! >> (i % 2 === 0 ? 4 : 0)) & 15;
+      data[(i % inner) * rows + Math.floor(i / inner)] = values[code]! * scales.data[Math.floor(i / block)]!;
+    }
+    const weights = { type: x.type, dims: [inner, rows], data };
+    return [apply(c, linear.MatMul!, [x, weights], 17)];
+  },
   'com.microsoft.MatMulNBits': (c) => {
     const [x, weights, bias] = [c.input(0), unpackedWeights(c), c.optional(5)];
     const columns = weights.dims[1]!;
@@ -70,7 +99,7 @@ export const blockQuantized: Readonly<Record<string, Kernel>> = {
     const [table, indices, scales, zeroPoints] = [c.input(0), c.input(1), c.input(2), c.optional(3)];
     if (!/^u?int[48]$/.test(table.type)) c.refuse(`data of type ${table.type}`);
     const [bits, block] = [bitsOf(c), c.int('block_size', 128)];
-    const data = unpackedData(table, bits);
+    const data = unpackedFields(table, bits);
     const rank = data.dims.length;
     const gatherAxis = checkedAxis(c, c.int('gather_axis', 0), rank);
     const axis = checkedAxis(c, c.int('quantize_axis', 1), rank);

@@ -43,3 +43,12 @@ export function channelsToBack(x: Value): Value {
   const axes = x.dims.map((_, axis) => axis);
   return permuted(x, [...axes.slice(0, 1), ...axes.slice(2), ...axes.slice(1, 2)]);
 }
+
+/** Columns `[from, to)` of the last axis. */
+export function columns({ type, dims, data }: Value, from: number, to: number): Value {
+  const [width, kept] = [dims.at(-1)!, to - from];
+  const rows = width === 0 ? 0 : data.length / width;
+  const out = new Float64Array(rows * kept);
+  for (let row = 0; row < rows; row++) out.set(data.subarray(row * width + from, row * width + to), row * kept);
+  return { type, dims: [...dims.slice(0, -1), kept], data: out };
+}

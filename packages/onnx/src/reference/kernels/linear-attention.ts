@@ -136,7 +136,27 @@ const causalConvolution: Kernel = (c) => {
   ];
 };
 
+/** The form of com.microsoft whose attributes leave it as ai.onnx has it; the others are refused. */
+const plainForm =
+  (kernel: Kernel, plain: Readonly<Record<string, number>>): Kernel =>
+  (c) => {
+    const other = Object.keys(plain).find((name) => c.int(name, plain[name]!) !== plain[name]);
+    return other === undefined ? kernel(c) : c.refuse(`the attribute ${other}`);
+  };
+
 export const linearAttentionKernels: Readonly<Record<string, Kernel>> = {
+  'com.microsoft.LinearAttention': plainForm(linearAttention, { state_window: 0 }),
+  'com.microsoft.CausalConvWithState': plainForm(causalConvolution, {
+    ndim: 1,
+    channels_last: 0,
+    dilation: 1,
+    state_window: 0,
+    state_length: 0,
+    state_channels_last: -1,
+    state_update_capacity: 0,
+    input_channels: 0,
+    input_channel_offset: 0,
+  }),
   LinearAttention: linearAttention,
   CausalConvWithState: causalConvolution,
 };

@@ -3,20 +3,11 @@ import type { Value } from '../value.ts';
 import { size } from '../value.ts';
 import type { ScoreBias } from './attend.ts';
 import { attend, createScoreBias } from './attend.ts';
-import { apply, mapped } from './compose.ts';
+import { apply, columns, mapped } from './compose.ts';
 import { expectDims, expectRank } from './expect-shape.ts';
 import { appendToPast, headsOf, mergeHeads, splitHeads } from './heads.ts';
 import { linear } from './linear.ts';
 import { rotate } from './rotary.ts';
-
-/** Columns `[from, to)` of the last axis. */
-export function columns({ type, dims, data }: Value, from: number, to: number): Value {
-  const [width, kept] = [dims.at(-1)!, to - from];
-  const rows = width === 0 ? 0 : data.length / width;
-  const out = new Float64Array(rows * kept);
-  for (let row = 0; row < rows; row++) out.set(data.subarray(row * width + from, row * width + to), row * kept);
-  return { type, dims: [...dims.slice(0, -1), kept], data: out };
-}
 
 /** Element `index` along one axis, which goes. */
 function pick({ type, dims, data }: Value, axis: number, index: number): Value {

@@ -3,6 +3,7 @@ import type { Value } from '../value.ts';
 import { activations, activationsByName } from './activation.ts';
 import { apply, mapped, permuted } from './compose.ts';
 import { expectDims, expectRank } from './expect-shape.ts';
+import { fastGelu, withBias } from './fused-activations.ts';
 import { linear } from './linear.ts';
 
 const fusable = {
@@ -25,6 +26,13 @@ export function fusedActivation(
   return activationsByName(c, [name], list(alpha), list(beta), fusable)[0]!;
 }
 
+/** The parameters of a fused activation; those that a node lacks are `undefined`. */
+function parameters(c: KernelContext): readonly (number | undefined)[] {
+  return ['activation_alpha', 'activation_beta'].map((name) =>
+    c.node.attributes[name] ? c.float(name, 0) : undefined,
+  );
+}
+
 /** An operand of FusedMatMul with the rows before the columns and the batch before both. */
 function operand(c: KernelContext, index: number, transpose: string, transposeBatch: string): Value {
   const x = c.input(index);
@@ -37,14 +45,16 @@ function operand(c: KernelContext, index: number, transpose: string, transposeBa
   return permuted(x, swap ? [...rows.slice(0, -2), rows.at(-1)!, rows.at(-2)!] : rows);
 }
 
-const fusedMatMul: Kernel = (c) => {
+function matMul(c: KernelContext): Value {
   const alpha = c.float('alpha', 1);
   const product = apply(c, linear.MatMul!, [
     operand(c, 0, 'transA', 'transBatchA'),
     operand(c, 1, 'transB', 'transBatchB'),
   ]);
-  return [mapped(product, (x) => alpha * x)];
-};
+  return mapped(product, (x) => alpha * x);
+}
+
+const fusedMatMul: Kernel = (c) => [matMul(c)];
 
 /** Inverse of a square matrix by Gauss-Jordan elimination with partial pivoting. */
 function invert(c: KernelContext, matrix: Float64Array, n: number): Float64Array {
@@ -75,10 +85,17 @@ function invert(c: KernelContext, matrix: Float64Array, n: number): Float64Array
 export const microsoftLinear: Readonly<Record<string, Kernel>> = {
   'com.microsoft.FusedMatMul': fusedMatMul,
   'com.microsoft.TransposeMatMul': fusedMatMul,
+  'com.microsoft.FusedMatMulActivation': (c) => [mapped(matMul(c), fusedActivation(c, parameters(c)))],
+  'com.microsoft.GemmFastGelu': (c) => {
+    const product = apply(c, linear.MatMul!, [c.input(0), c.input(1)], 17);
+    return [mapped(withBias(c, product, c.optional(2)), fastGelu)];
+  },
+  'com.microsoft.MatMulInteger16': (c) => [
+    { ...apply(c, linear.MatMul!, [c.input(0), c.input(1)], 17), type: 'int32' },
+  ],
   'com.microsoft.FusedGemm': (c) => {
-    const params = ['activation_alpha', 'activation_beta'].map((name) => c.node.attributes[name] && c.float(name, 0));
     const product = apply(c, linear.Gemm!, [c.input(0), c.input(1), c.optional(2)], 17);
-    return [mapped(product, fusedActivation(c, params))];
+    return [mapped(product, fusedActivation(c, parameters(c)))];
   },
   'com.microsoft.Inverse': (c) => {
     const x = c.input(0);

@@ -2,8 +2,9 @@ import type { Kernel, KernelContext } from '../kernel.ts';
 import { axisOf } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size } from '../value.ts';
-import { mapped } from './compose.ts';
-import { expectDims, expectRank } from './expect-shape.ts';
+import { sigmoid } from './activation.ts';
+import { channelsToBack, channelsToFront, mapped } from './compose.ts';
+import { evenShare, expectDims, expectRank } from './expect-shape.ts';
 
 interface Normalization {
   /** First axis of what is normalized together. */
@@ -59,6 +60,42 @@ function skipNormalization(c: KernelContext, centred: boolean): Value[] {
   return [y!, means!, inverses!, sum];
 }
 
+/** Normalizes groups of channels of an image, after the sum with skip and bias where they are given. */
+function groupNormalization(c: KernelContext, skip: Value | undefined, bias: Value | undefined): Value[] {
+  const last = c.int('channels_last', 1) === 1;
+  const given = c.input(0);
+  expectRank(c, 'X', given, 4);
+  const x = last ? channelsToFront(given) : given;
+  const [batch, channels, height, width] = x.dims as [number, number, number, number];
+  const [scale, shift, groups] = [c.input(1), c.input(2), c.int('groups', 0)];
+  for (const row of [scale, shift, bias]) expectDims(c, 'gamma, beta and bias', row, [channels]);
+  const area = height * width;
+  const perGroup = evenShare(c, 'channels', channels, groups) * area;
+  const added = skip && skipOf(c, skip, x.dims, last);
+  const channel = (i: number) => Math.floor(i / area) % channels;
+  const sum = mapped(x, (element, i) => element + (added?.(i) ?? 0) + (bias?.data[channel(i)] ?? 0));
+  const ones: Value = { type: 'float32', dims: [perGroup], data: new Float64Array(perGroup).fill(1) };
+  const options = { axis: 2, epsilon: c.float('epsilon', 1e-5), centred: true, scale: ones };
+  const [normalized] = normalize(c, { ...sum, dims: [batch, groups, perGroup] }, options);
+  const swish = c.int('activation', 0) === 1;
+  const y = mapped({ ...normalized!, dims: x.dims }, (element, i) => {
+    const affine = element * scale.data[channel(i)]! + shift.data[channel(i)]!;
+    return swish ? affine * sigmoid(affine) : affine;
+  });
+  return [y, sum].map((value) => (last ? channelsToBack(value) : value));
+}
+
+/** The element of a skip, an image or one vector of channels for each sample, for one of `[batch, channels, …]`. */
+function skipOf(c: KernelContext, skip: Value, dims: readonly number[], last: boolean): (index: number) => number {
+  const [batch, channels] = dims as [number, number];
+  const inner = size(dims.slice(2));
+  if (skip.data.length === batch * channels) return (i) => skip.data[Math.floor(i / inner)]!;
+  expectRank(c, 'skip', skip, 4);
+  const front = last ? channelsToFront(skip) : skip;
+  expectDims(c, 'skip', front, dims);
+  return (i) => front.data[i]!;
+}
+
 /** A row of a table for each index. Throws `REFERENCE_SHAPE` for an index outside. */
 function lookUp(c: KernelContext, table: Value, index: number): Float64Array {
   const [rows, width] = table.dims as [number, number];
@@ -74,6 +111,28 @@ export const microsoftNormalization: Readonly<Record<string, Kernel>> = {
     const options = { axis, epsilon: c.float('epsilon', 1e-5), centred: false, scale: c.input(1) };
     const [y, , inverses] = normalize(c, x, options);
     return [y!, inverses!];
+  },
+  'com.microsoft.GroupNorm': (c) => groupNormalization(c, undefined, undefined).slice(0, 1),
+  /** Outputs the result and the sum. */
+  'com.microsoft.SkipGroupNorm': (c) => groupNormalization(c, c.input(3), c.optional(4)),
+  /** Groups of as many elements as there are scales, normalized by their root mean square, times the activated gate. */
+  'com.microsoft.GatedRMSNorm': (c) => {
+    const [x, scale, gate] = [c.input(0), c.input(1), c.input(2)];
+    expectRank(c, 'scale', scale, 1);
+    expectDims(c, 'gate', gate, x.dims);
+    const width = scale.dims[0]!;
+    const groups = evenShare(c, 'last axis', x.dims.at(-1) ?? 1, width);
+    const activation = c.text('activation', 'silu');
+    if (!['silu', 'swish', 'sigmoid'].includes(activation)) c.refuse(`the activation "${activation}"`);
+    const flat = { ...x, dims: [...x.dims.slice(0, -1), groups, width] };
+    const options = { axis: x.dims.length, epsilon: c.float('epsilon', 1e-5), centred: false, scale };
+    const [normalized] = normalize(c, flat, options);
+    return [
+      mapped({ ...normalized!, dims: x.dims }, (element, i) => {
+        const open = sigmoid(gate.data[i]!);
+        return element * (activation === 'sigmoid' ? open : gate.data[i]! * open);
+      }),
+    ];
   },
   'com.microsoft.SkipLayerNormalization': (c) => skipNormalization(c, true),
   'com.microsoft.SkipSimplifiedLayerNormalization': (c) => skipNormalization(c, false),

@@ -4,10 +4,11 @@ import type { Value } from '../value.ts';
 import { broadcastDims, broadcastTo, size } from '../value.ts';
 import { sigmoid } from './activation.ts';
 import { centred, dequantized, dynamicallyRounded, quantized, single } from './affine-numbers.ts';
-import { apply, channelsToBack, channelsToFront, mapped } from './compose.ts';
+import { apply, channelsToBack, channelsToFront, mapped, withInputs } from './compose.ts';
 import { convolution } from './convolution.ts';
 import { linear } from './linear.ts';
 import { projectedAttention } from './microsoft-attention.ts';
+import { microsoftNormalization } from './microsoft-normalization.ts';
 import { normalization } from './normalization.ts';
 import { pools } from './pooling.ts';
 import { quantize } from './quantize.ts';
@@ -57,6 +58,22 @@ export const microsoftQuantized: Readonly<Record<string, Kernel>> = {
   'com.microsoft.DequantizeLinear': (c) => [apply(c, quantize.DequantizeLinear!, c.inputs, OPSET)],
   'com.microsoft.QLinearAdd': binary((a, b) => a + b),
   'com.microsoft.QLinearMul': binary((a, b) => a * b),
+  /** (A − zero point) · (B − zero point), in int32. */
+  'com.microsoft.MulInteger': (c) => {
+    const [a, b] = [centred(c, c.input(0), c.optional(1)), centred(c, c.input(2), c.optional(3))];
+    const dims = broadcastDims([a.dims, b.dims], c.where);
+    const [left, right] = [broadcastTo(a, dims) as Value, broadcastTo(b, dims) as Value];
+    return [{ ...mapped(left, (x, i) => x * right.data[i]!), type: 'int32' }];
+  },
+  /** EmbedLayerNormalization of stored tables; the segments' inputs are all there or none. */
+  'com.microsoft.QEmbedLayerNormalization': (c) => {
+    const table = (index: number, scale: number, zero: number) =>
+      dequantized(c, c.input(index), c.input(scale), c.optional(zero));
+    const segments = c.optional(1) && table(4, 10, 15);
+    const tables = [table(2, 8, 13), table(3, 9, 14), segments, table(5, 11, 16), table(6, 12, 17)];
+    const inner = withInputs(c, [c.input(0), c.optional(1), ...tables, c.optional(7)]);
+    return microsoftNormalization['com.microsoft.EmbedLayerNormalization']!(inner).slice(0, 2);
+  },
   'com.microsoft.QLinearSigmoid': unary((_, x) => mapped(x, sigmoid)),
   'com.microsoft.QLinearLeakyRelu': unary((c, x) => {
     const alpha = c.float('alpha', 0.01);
