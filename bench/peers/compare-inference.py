@@ -145,7 +145,10 @@ def main():
             for name, their in truth.items():
                 result = verdict(found.get(name), their)
                 counts[result] += 1
-                names += result == "equal" and found[name] != their
+                named = result == "equal" and found[name] != their
+                names += named
+                if named and options.verbose:
+                    print(f"name: {file.name} {name}: ours {found[name]}, theirs {their}")
                 if result in ("contradiction", "theirs"):
                     op = producers[name].op_type if name in producers else "input"
                     where = "/".join(file.parts[-2:])

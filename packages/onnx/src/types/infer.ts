@@ -124,7 +124,7 @@ function inferIn(
   const node = bound(written, scope.bindings);
   const subgraphs = new Map<string, { readonly graph: Graph; readonly outputs: readonly (Known | undefined)[] }>();
   const input = (index: number) => lookUp(scope, node.inputs[index]!);
-  const local = run.functions.get(functionKey({ ...node, name: node.opType }));
+  const local = run.functions.size === 0 ? undefined : run.functions.get(functionKey({ ...node, name: node.opType }));
   const found =
     local !== undefined
       ? inferCall(local, node, scope)

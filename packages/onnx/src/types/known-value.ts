@@ -1,4 +1,5 @@
-import type { Dim, Tensor } from '../model.ts';
+import { type DataType, type Dim, elementCount, type Tensor } from '../model.ts';
+import { floatFormats, roundToFormat, toNumbers } from '../number-formats.ts';
 import type { KnownValue, RuleContext } from './rule.ts';
 
 /** Longest value that is followed; shapes are shorter. */
@@ -6,13 +7,21 @@ export const MAX_ELEMENTS = 1024;
 
 /** The elements of a numeric tensor, when it is short. Int64 beyond the safe integers (the ends of slices) is clamped. */
 export function knownTensor(tensor: Tensor): KnownValue | undefined {
-  if (!followed.has(tensor.type) || tensor.data.length > MAX_ELEMENTS) return undefined;
-  return { dims: tensor.dims, elements: Array.from(tensor.data as Iterable<number | bigint>, exact) };
+  const { type, dims, data } = tensor;
+  if (!followed.has(type) || data.length > MAX_ELEMENTS || elementCount(dims) !== data.length) return undefined;
+  return { dims, elements: Array.from(toNumbers(tensor), exact) };
 }
 
-const followed = new Set(
-  'int64 int32 bool uint8 int8 int16 uint16 uint32 uint64 float32 float64'.split(' ') as Tensor['type'][],
+const followed = new Set<DataType>(
+  'int64 int32 bool uint8 int8 int16 uint16 uint32 uint64 float16 bfloat16 float32 float64'.split(' ') as DataType[],
 );
+
+/** A number in a floating-point type. */
+export function roundTo(type: DataType | undefined, x: number): number {
+  if (type === 'float32') return Math.fround(x);
+  const format = type && floatFormats[type];
+  return format === undefined ? x : roundToFormat(format, x);
+}
 
 /** An integer as a dim; the large ends of slices (2^63 − 1) are clamped to the safe integers. */
 export function exact(value: number | bigint): number {

@@ -9,6 +9,7 @@ import {
   listValue,
   MAX_ELEMENTS,
   picked,
+  roundTo,
   scalarOf,
 } from './known-value.ts';
 import {
@@ -215,13 +216,13 @@ function reshaped(context: ValueContext): readonly (KnownValue | undefined)[] {
 function arithmetic(combine: (a: Dim, b: Dim, integers: boolean) => Dim): ValueRule {
   return (context) => {
     const type = context.inputs[0]?.type;
-    const integers = type !== undefined && !type.startsWith('float');
+    const integers = type !== undefined && !isFloat(type);
     return [
       combined([context.known(0), context.known(1)], (a, b) => {
         const result = combine(a, b, integers);
         if (!isNumber(result)) return result;
         if (integers) return Number.isSafeInteger(result) ? result : undefined;
-        return type === 'float32' ? Math.fround(result) : result;
+        return roundTo(type, result);
       }),
     ];
   };
@@ -259,10 +260,8 @@ function cast(context: RuleContext, type: DataType | undefined): KnownValue | un
   return combined([context.known(0)], (x) => {
     if (type === 'bool')
       return isNumber(x) ? Number(x !== 0) : leastOf(x) !== undefined && leastOf(x)! > 0 ? 1 : undefined;
-    if (!isNumber(x) || type === 'float64') return x;
-    if (type === 'float32') return Math.fround(x);
-    if (type.startsWith('float') || type === 'bfloat16') return undefined;
-    return Math.trunc(x);
+    if (!isNumber(x)) return x;
+    return isFloat(type) ? roundTo(type, x) : Math.trunc(x);
   });
 }
 
@@ -281,6 +280,10 @@ function isTrue(dim: Dim): boolean {
 
 function isNumber(dim: Dim): dim is number {
   return typeof dim === 'number';
+}
+
+function isFloat(type: DataType): boolean {
+  return type.includes('float');
 }
 
 function isSize(dim: Dim): dim is number {

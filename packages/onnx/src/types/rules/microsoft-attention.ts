@@ -46,7 +46,7 @@ function multiHead(context: RuleContext): ReturnType<TypeRule> {
   const [q, k, v, , , , pastKey, pastValue] = inputs;
   const heads = intOf(node, 'num_heads', undefined);
   const [batch, sequence] = q?.dims ?? [];
-  if (q?.dims === undefined) return [like(q, undefined)];
+  if (q?.dims === undefined) return Array(4).fill(like(q, undefined));
   // [batch, sequence, heads, 3, head]
   const packed = q.dims.length === 5;
   const byHead = (x: TensorType | undefined) => x?.dims?.length === 4;
