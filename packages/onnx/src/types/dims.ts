@@ -180,10 +180,11 @@ function parseFactor(text: string, depth: number): Polynomial | undefined {
   if (/^\d{1,15}$/.test(text)) return new Map(text === '0' ? [] : [['', Number(text)]]);
   if (text.startsWith('(') && closing(text) === text.length - 1) {
     const inner = text.slice(1, -1);
-    const floor = /^(.*)\/\/(\d{1,15})$/.exec(inner);
-    if (floor === null) return inner.includes('//') ? new Map([[text, 1]]) : parseSum(inner, depth + 1);
-    const dividend = parseSum(floor[1]!, depth + 1);
-    return dividend && Number(floor[2]) > 0 ? floorOf(dividend, Number(floor[2])) : undefined;
+    const [[, dividend] = ['', ''], [, divisor] = ['', ''], ...more] = split(inner, /^\/\//) ?? [];
+    if (divisor === '') return parseSum(inner, depth + 1);
+    if (more.length > 0 || !/^\d{1,15}$/.test(divisor) || Number(divisor) === 0) return new Map([[text, 1]]);
+    const sum = parseSum(dividend, depth + 1);
+    return sum && floorOf(sum, Number(divisor));
   }
   return new Map([[text, 1]]);
 }
