@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -9,6 +9,7 @@ import {
   decodeModel,
   elementCount,
   encodeModel,
+  float32,
   inferTypes,
   type Model,
   readModel,
@@ -91,6 +92,60 @@ describe.each(files)('%s', (file) => {
     }
   });
 });
+
+/** The same for a model of another origin; its figures are made by `bench/peers/magika-gradients.py`. */
+const magikaFile = fileURLToPath(new URL('../../../shared/models/magika_standard_v3_3/model.onnx', import.meta.url));
+const golden: Golden = JSON.parse(readFileSync(join(folder, 'magika.json'), 'utf8'));
+
+interface Golden {
+  readonly input: { readonly rows: number; readonly length: number };
+  readonly output: readonly number[];
+  readonly gradients: Readonly<Record<string, { readonly largest: number; readonly elements: readonly number[] }>>;
+}
+
+describe.skipIf(!existsSync(magikaFile))('magika', () => {
+  const { rows, length } = golden.input;
+  const text = Int32Array.from({ length: rows * length }, (_, index) => {
+    const [row, at] = [Math.floor(index / length), index % length];
+    return (7 * at * (row + 1) + Math.floor(at / 3)) % 257;
+  });
+  const feedsFor = (model: Model): Tensors => ({
+    [model.graph.inputs[0]!.name]: { type: 'int32', dims: [rows, length], data: text },
+  });
+
+  test.each(['as it is', 'cleaned up'])('answers and trains as PyTorch does: %s', async (form) => {
+    const read = await readModel(magikaFile);
+    const model = inferTypes(form === 'cleaned up' ? cleanUp().run(read).model : read);
+    const outputs = await run(model, feedsFor(model));
+    const output = outputs[model.graph.outputs[0]!.name]!;
+    const classes = output.dims[1]!;
+    expect(deviation(output, golden.output)).toBeLessThan(1e-4);
+    const weights = float32(
+      Array.from({ length: rows * classes }, (_, index) =>
+        Math.cos(Math.floor(index / classes) + 2 * (index % classes)),
+      ),
+      [rows, classes],
+    );
+    const parameters = Object.keys(golden.gradients).filter((name) => model.graph.initializers.has(name));
+    expect(parameters.length).toBeGreaterThanOrEqual(8);
+    const step = addGradients(withLoss(model, weights), { loss: 'loss', parameters });
+    const values = Object.fromEntries(parameters.map((name) => [name, model.graph.initializers.get(name)!]));
+    const given = await run(step.model, { ...feedsFor(model), ...values });
+    for (const name of parameters) {
+      const gradient = given[step.gradients.get(name)!.output]!;
+      const { largest: most, elements } = golden.gradients[name]!;
+      expect(Math.abs(largest(gradient) - most) / most, name).toBeLessThan(1e-4);
+      expect(deviation(gradient, elements, most), name).toBeLessThan(1e-4);
+    }
+  });
+});
+
+/** Largest difference to elements taken evenly from a tensor, relative to the largest. */
+function deviation({ data }: Tensor, elements: readonly number[], most = Math.max(...elements.map(Math.abs))): number {
+  const at = (index: number) =>
+    (data as Float32Array)[Math.floor((index * (data.length - 1)) / (elements.length - 1))]!;
+  return Math.max(...elements.map((element, index) => Math.abs(at(index) - element))) / most;
+}
 
 async function run(model: Model, feeds: Tensors): Promise<Tensors> {
   const engine = await openEngine(model);
