@@ -176,7 +176,12 @@ export function emptyOf(type: DataType): TensorValue {
  * The elements of `value` at `start + Σ positionᵢ·stepsᵢ`, for every position of `dims`: transposes, slices, broadcasts. A step may be 0 or
  * negative.
  */
-export function strided(value: TensorValue, dims: readonly number[], steps: readonly number[], start = 0): TensorValue {
+export function strided<V extends TensorValue>(
+  value: V,
+  dims: readonly number[],
+  steps: readonly number[],
+  start = 0,
+): V {
   const source = value.data as readonly (number | bigint | string)[] | Float64Array;
   const data = allocate(value, size(dims));
   const rank = dims.length;
@@ -194,7 +199,7 @@ export function strided(value: TensorValue, dims: readonly number[], steps: read
       at[axis] = 0;
     }
   }
-  return { type: value.type, dims: [...dims], data: data as unknown as Elements };
+  return { type: value.type, dims: [...dims], data } as unknown as V;
 }
 
 /**
@@ -262,7 +267,7 @@ export function broadcastSteps(dims: readonly number[], to: readonly number[]): 
 }
 
 /** A value repeated to a shape that it broadcasts to; the value itself where it has the shape. */
-export function broadcastTo(value: TensorValue, dims: readonly number[]): TensorValue {
+export function broadcastTo<V extends TensorValue>(value: V, dims: readonly number[]): V {
   if (value.dims.length === dims.length && value.dims.every((dim, axis) => dim === dims[axis])) return value;
   return strided(value, dims, broadcastSteps(value.dims, dims));
 }

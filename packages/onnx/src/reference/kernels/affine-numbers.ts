@@ -2,7 +2,7 @@ import type { DataType } from '../../model.ts';
 import { roundEven } from '../../number-formats.ts';
 import type { KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { mapped } from './compose.ts';
+import { mapped } from './unary.ts';
 import { rangeOf } from './zeros.ts';
 
 /** The only element of an input. Throws `REFERENCE_SHAPE` for more or less than one. */

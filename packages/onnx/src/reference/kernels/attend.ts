@@ -2,6 +2,7 @@ import type { KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { broadcastTo, size } from '../value.ts';
 import { evenShare, expectDims, expectRank } from './expect-shape.ts';
+import { mapped } from './unary.ts';
 
 export interface Attention {
   /** `[batch, heads, query, size]`. */
@@ -93,10 +94,6 @@ function shapeOfScores(c: KernelContext, query: Value, key: Value, value: Value)
   return [batch, heads, queries, key.dims[2]!];
 }
 
-function mapped({ type, dims, data }: Value, element: (x: number, i: number) => number): Value {
-  return { type, dims, data: data.map(element) };
-}
-
 /** Softmax of each row of keys of `[batch, heads, query, key]`; a row that is all −∞ becomes zeros. */
 export function softmaxRows(scores: Value, sinks?: ArrayLike<number>): Value {
   const [heads, queries, keys] = scores.dims.slice(1) as [number, number, number];
@@ -131,7 +128,7 @@ export function createScoreBias(c: KernelContext, dims: readonly number[]): Scor
       const lead = dims.length - mask.dims.length;
       const fits = lead >= 0 && mask.dims.every((dim, axis) => dim === 1 || dim === dims[axis + lead]);
       if (!fits) c.misfit(`a mask that broadcasts to [${dims}]`, `[${mask.dims}]`);
-      const wide = broadcastTo(mask, dims).data as Float64Array;
+      const wide = broadcastTo(mask, dims).data;
       const boolean = mask.type === 'bool';
       for (let i = 0; i < data.length; i++)
         data[i]! += boolean ? (wide[i] === 0 ? Number.NEGATIVE_INFINITY : 0) : wide[i]!;

@@ -2,9 +2,10 @@ import type { Kernel, KernelContext } from '../kernel.ts';
 import { checkedAxis } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size, strides } from '../value.ts';
-import { apply, mapped } from './compose.ts';
+import { apply } from './compose.ts';
 import { expectDims } from './expect-shape.ts';
 import { linear } from './linear.ts';
+import { mapped } from './unary.ts';
 
 /** Field `index` of a row of bytes that holds fields of `bits` each, the first in the lowest bits. */
 function field(bytes: Float64Array, row: number, width: number, index: number, bits: number): number {

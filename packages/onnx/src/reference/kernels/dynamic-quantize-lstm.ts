@@ -1,8 +1,9 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { dynamicallyRounded } from './affine-numbers.ts';
-import { permuted, withInputs } from './compose.ts';
+import { withInputs } from './compose.ts';
 import { expectDims, expectRank } from './expect-shape.ts';
+import { transposed } from './movement.ts';
 import { lstm, recurrent } from './recurrent.ts';
 
 /** Real weights `[directions, gates, size]` from `[directions, size, gates]`, scaled by direction or by column. */
@@ -19,7 +20,7 @@ function weights(c: KernelContext, index: number, scaleIndex: number): Value {
     return data[dims.length === 2 ? direction * gates + (i % gates) : direction]!;
   };
   const data = stored.data.map((element, i) => (element - parameterOf(zero, i)) * parameterOf(scale, i));
-  return permuted({ type: scale.type, dims: stored.dims, data }, [0, 2, 1]);
+  return transposed({ type: scale.type, dims: stored.dims, data }, [0, 2, 1]);
 }
 
 const quantizedLstm = recurrent({ ...lstm, recall: dynamicallyRounded });

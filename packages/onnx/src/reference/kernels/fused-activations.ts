@@ -3,9 +3,10 @@ import { axisOf } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size } from '../value.ts';
 import { activations, clampedSwiGlu, sigmoid } from './activation.ts';
-import { columns, mapped } from './compose.ts';
+import { columns } from './compose.ts';
 import { erf } from './erf.ts';
 import { evenShare, expectDims } from './expect-shape.ts';
+import { mapped } from './unary.ts';
 
 /** x · Φ(x), exactly. */
 export const gelu = (x: number) => (x / 2) * (1 + erf(x / Math.SQRT2));

@@ -2,10 +2,11 @@ import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size } from '../value.ts';
 import { attend, createScoreBias } from './attend.ts';
-import { columns, mapped } from './compose.ts';
+import { columns } from './compose.ts';
 import { evenShare, expectDims, expectRank } from './expect-shape.ts';
 import { mergeHeads, splitHeads } from './heads.ts';
 import { rotate } from './rotary.ts';
+import { mapped } from './unary.ts';
 
 /** Attributes and inputs that change the layout of the cache or its elements. */
 function refuseOtherCaches(c: KernelContext): void {

@@ -3,31 +3,13 @@ import type { Value } from '../value.ts';
 import { size } from '../value.ts';
 import type { ScoreBias } from './attend.ts';
 import { attend, createScoreBias } from './attend.ts';
-import { apply, columns, mapped } from './compose.ts';
+import { apply, columns } from './compose.ts';
 import { expectDims, expectRank } from './expect-shape.ts';
 import { appendToPast, headsOf, mergeHeads, splitHeads } from './heads.ts';
 import { linear } from './linear.ts';
+import { item, stacked } from './movement.ts';
 import { rotate } from './rotary.ts';
-
-/** Element `index` along one axis, which goes. */
-function pick({ type, dims, data }: Value, axis: number, index: number): Value {
-  const inner = size(dims.slice(axis + 1));
-  const kept = dims.filter((_, i) => i !== axis);
-  const out = new Float64Array(size(kept));
-  for (let at = 0; at * inner < out.length; at++) {
-    const from = (at * dims[axis]! + index) * inner;
-    out.set(data.subarray(from, from + inner), at * inner);
-  }
-  return { type, dims: kept, data: out };
-}
-
-/** Two values of one shape along a new first axis. */
-function pair(first: Value, second: Value): Value {
-  const data = new Float64Array(2 * first.data.length);
-  data.set(first.data);
-  data.set(second.data, first.data.length);
-  return { type: first.type, dims: [2, ...first.dims], data };
-}
+import { mapped } from './unary.ts';
 
 /** Adds a row to every row of the last axis. */
 function plusRow(x: Value, row: Float64Array | undefined): Value {
@@ -115,10 +97,10 @@ export function projectedAttention(c: KernelContext, projection: Projection): Va
   const part = (from: number, to: number) => splitHeads(c, columns(projected, from, to), heads);
   if (past) expectDims(c, 'past', past, [2, x.dims[0], heads, undefined, undefined]);
   const query = part(0, queryWidth!);
-  const key = appendToPast(c, past && pick(past, 0, 0), part(queryWidth!, 2 * queryWidth!));
-  const value = appendToPast(c, past && pick(past, 0, 1), part(2 * queryWidth!, width));
+  const key = appendToPast(c, past && item(past, 0, 0), part(queryWidth!, 2 * queryWidth!));
+  const value = appendToPast(c, past && item(past, 0, 1), part(2 * queryWidth!, width));
   const { output } = attendMasked(c, { query, key, value, mask, attentionBias });
-  const present = `${key.dims}` === `${value.dims}` ? [pair(key, value)] : [];
+  const present = `${key.dims}` === `${value.dims}` ? [stacked(c, [key, value], 0)] : [];
   return [mergeHeads(output), ...present];
 }
 
@@ -136,7 +118,7 @@ function unpackedHeads(c: KernelContext): Pick<Heads, 'query' | 'key' | 'value'>
   /** One of `[batch, sequence, heads, parts, size]` as `[batch, sequence, heads · size]`. */
   const unpack = (x: Value, parts: number, index: number): Value => {
     expectDims(c, 'packed heads', x, [q.dims[0], undefined, heads, parts, undefined]);
-    const picked = pick(x, 3, index);
+    const picked = item(x, 3, index);
     return { ...picked, dims: [...picked.dims.slice(0, 2), heads * picked.dims[3]!] };
   };
   const ready = (x: Value, from: number): Value => {

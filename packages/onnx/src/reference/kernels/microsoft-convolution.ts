@@ -1,10 +1,11 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { apply, channelsToBack, channelsToFront, mapped } from './compose.ts';
+import { apply, channelsToBack, channelsToFront } from './compose.ts';
 import { convolution } from './convolution.ts';
 import { expectDims } from './expect-shape.ts';
 import { fusedActivation } from './microsoft-linear.ts';
 import { pools } from './pooling.ts';
+import { mapped } from './unary.ts';
 
 /** Opset of ai.onnx by which the kernels of that domain are used here. */
 const OPSET = 17;

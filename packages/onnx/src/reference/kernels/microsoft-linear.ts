@@ -1,10 +1,12 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { activations, activationsByName } from './activation.ts';
-import { apply, mapped, permuted } from './compose.ts';
+import { apply } from './compose.ts';
 import { expectDims, expectRank } from './expect-shape.ts';
 import { fastGelu, withBias } from './fused-activations.ts';
 import { linear } from './linear.ts';
+import { transposed } from './movement.ts';
+import { mapped } from './unary.ts';
 
 const fusable = {
   ...activations,
@@ -42,7 +44,7 @@ function operand(c: KernelContext, index: number, transpose: string, transposeBa
   const [first, batch, last] = [axes[0]!, axes.slice(1, -1), axes.at(-1)!];
   const rows = c.int(transposeBatch, 0) === 0 ? axes : [...batch, first, last];
   const swap = c.int(transpose, 0) !== 0;
-  return permuted(x, swap ? [...rows.slice(0, -2), rows.at(-1)!, rows.at(-2)!] : rows);
+  return transposed(x, swap ? [...rows.slice(0, -2), rows.at(-1)!, rows.at(-2)!] : rows);
 }
 
 function matMul(c: KernelContext): Value {

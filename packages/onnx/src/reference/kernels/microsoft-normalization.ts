@@ -3,8 +3,9 @@ import { axisOf } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { size } from '../value.ts';
 import { sigmoid } from './activation.ts';
-import { channelsToBack, channelsToFront, mapped } from './compose.ts';
+import { channelsToBack, channelsToFront } from './compose.ts';
 import { evenShare, expectDims, expectRank } from './expect-shape.ts';
+import { mapped } from './unary.ts';
 
 interface Normalization {
   /** First axis of what is normalized together. */

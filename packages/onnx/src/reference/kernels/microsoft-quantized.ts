@@ -4,15 +4,18 @@ import type { Value } from '../value.ts';
 import { broadcastDims, broadcastTo, size } from '../value.ts';
 import { sigmoid } from './activation.ts';
 import { centred, dequantized, dynamicallyRounded, quantized, single } from './affine-numbers.ts';
-import { apply, channelsToBack, channelsToFront, mapped, withInputs } from './compose.ts';
+import { apply, channelsToBack, channelsToFront, withInputs } from './compose.ts';
 import { convolution } from './convolution.ts';
+import { expectRank } from './expect-shape.ts';
 import { linear } from './linear.ts';
 import { projectedAttention } from './microsoft-attention.ts';
 import { microsoftNormalization } from './microsoft-normalization.ts';
+import { concatenated, transposed } from './movement.ts';
 import { normalization } from './normalization.ts';
 import { pools } from './pooling.ts';
 import { quantize } from './quantize.ts';
 import { reduce } from './reduce.ts';
+import { mapped } from './unary.ts';
 
 /** Opset of ai.onnx by which the kernels of that domain are used here. */
 const OPSET = 17;
@@ -36,7 +39,7 @@ const binary =
   (c) => {
     const [a, b] = [real(c, 0), real(c, 3)];
     const dims = broadcastDims([a.dims, b.dims], c.where);
-    const [left, right] = [broadcastTo(a, dims) as Value, broadcastTo(b, dims) as Value];
+    const [left, right] = [broadcastTo(a, dims), broadcastTo(b, dims)];
     return [back(c, { ...left, data: left.data.map((x, i) => compute(x, right.data[i]!)) }, 6)];
   };
 
@@ -62,7 +65,7 @@ export const microsoftQuantized: Readonly<Record<string, Kernel>> = {
   'com.microsoft.MulInteger': (c) => {
     const [a, b] = [centred(c, c.input(0), c.optional(1)), centred(c, c.input(2), c.optional(3))];
     const dims = broadcastDims([a.dims, b.dims], c.where);
-    const [left, right] = [broadcastTo(a, dims) as Value, broadcastTo(b, dims) as Value];
+    const [left, right] = [broadcastTo(a, dims), broadcastTo(b, dims)];
     return [{ ...mapped(left, (x, i) => x * right.data[i]!), type: 'int32' }];
   },
   /** EmbedLayerNormalization of stored tables; the segments' inputs are all there or none. */
@@ -99,31 +102,14 @@ export const microsoftQuantized: Readonly<Record<string, Kernel>> = {
   /** Inputs: the output's scale and zero point, then each tensor with its own. */
   'com.microsoft.QLinearConcat': (c) => {
     const parts = Array.from({ length: Math.floor((c.inputs.length - 2) / 3) }, (_, i) => real(c, 2 + 3 * i));
-    const first = parts[0] ?? c.misfit('a tensor to concatenate', 'none');
-    const axis = checkedAxis(c, c.int('axis', 0), first.dims.length);
-    const outer = size(first.dims.slice(0, axis));
-    const same = (x: Value) =>
-      x.dims.length === first.dims.length && x.dims.every((dim, i) => i === axis || dim === first.dims[i]);
-    const odd = parts.find((part) => !same(part));
-    if (odd) c.misfit(`shapes like [${first.dims}] except along axis ${axis}`, `[${odd.dims}]`);
-    const data = new Float64Array(parts.reduce((sum, part) => sum + part.data.length, 0));
-    for (let row = 0, at = 0; row < outer; row++) {
-      for (const part of parts) {
-        const width = part.data.length / outer;
-        data.set(part.data.subarray(row * width, (row + 1) * width), at);
-        at += width;
-      }
-    }
-    const dims = first.dims.map((dim, i) =>
-      i === axis ? parts.reduce((sum, part) => sum + part.dims[axis]!, 0) : dim,
-    );
-    return [quantized(c, { ...first, dims, data }, c.input(0), c.optional(1), c.input(2).type)];
+    const joined = concatenated(c, parts, c.int('axis', 0));
+    return [quantized(c, joined, c.input(0), c.optional(1), c.input(2).type)];
   },
   /** x where the condition holds, y elsewhere. */
   'com.microsoft.QLinearWhere': (c) => {
     const [x, y] = [real(c, 1), real(c, 4)];
     const dims = broadcastDims([c.input(0).dims, x.dims, y.dims], c.where);
-    const [condition, left, right] = [c.input(0), x, y].map((value) => broadcastTo(value, dims) as Value);
+    const [condition, left, right] = [c.input(0), x, y].map((value) => broadcastTo(value, dims));
     const chosen = mapped(left!, (element, i) => (condition!.data[i] === 0 ? right!.data[i]! : element));
     return [quantized(c, chosen, c.input(7), c.optional(8), c.input(1).type)];
   },
@@ -133,7 +119,10 @@ export const microsoftQuantized: Readonly<Record<string, Kernel>> = {
   },
   /** alpha · a_scale · b_scale · (A B + C), with C in int32; quantized if there is an output scale. */
   'com.microsoft.QGemm': (c) => {
-    const turn = (x: Value, attribute: string) => (c.int(attribute, 0) ? swapped(c, x) : x);
+    const turn = (x: Value, attribute: string) => {
+      expectRank(c, 'operands', x, 2);
+      return c.int(attribute, 0) ? transposed(x, [1, 0]) : x;
+    };
     const a = turn(centred(c, c.input(0), c.optional(2)), 'transA');
     const b = dequantized(c, turn(c.input(3), 'transB'), c.input(4), c.optional(5));
     const bias = c.optional(6);
@@ -142,7 +131,7 @@ export const microsoftQuantized: Readonly<Record<string, Kernel>> = {
     const alpha = c.float('alpha', 1);
     const product = apply(c, linear.MatMul!, [a, b], OPSET);
     const columns = product.dims.at(-1)!;
-    const added = bias && (broadcastTo(bias, broadcastDims([bias.dims, product.dims], c.where)) as Value);
+    const added = bias && broadcastTo(bias, broadcastDims([bias.dims, product.dims], c.where));
     if (added && `${added.dims}` !== `${product.dims}`)
       c.misfit(`C that broadcasts to [${product.dims}]`, `[${added.dims}]`);
     const result = mapped(product, (x, i) => {
@@ -169,10 +158,3 @@ export const microsoftQuantized: Readonly<Record<string, Kernel>> = {
     return projectedAttention(c, { x, weights, bias, mask, past, attentionBias: undefined });
   },
 };
-
-function swapped(c: KernelContext, x: Value): Value {
-  if (x.dims.length !== 2) c.misfit('a matrix', `[${x.dims}]`);
-  const [rows, columns] = x.dims as [number, number];
-  const data = x.data.map((_, i) => x.data[(i % rows) * columns + Math.floor(i / rows)]!);
-  return { ...x, dims: [columns, rows], data };
-}

@@ -1,10 +1,10 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { axisOf, checkedAxis } from '../kernel.ts';
-import type { Elements, TensorValue } from '../value.ts';
+import type { TensorValue } from '../value.ts';
 import { allocate, gathered, reshaped, size, strided, strides } from '../value.ts';
 
 /** Joins values along an axis that they have. */
-export function concatenated(c: KernelContext, parts: readonly TensorValue[], givenAxis: number): TensorValue {
+export function concatenated<V extends TensorValue>(c: KernelContext, parts: readonly V[], givenAxis: number): V {
   const [first] = parts;
   if (!first) return c.misfit('at least one part', 'none');
   const axis = checkedAxis(c, givenAxis, first.dims.length);
@@ -30,24 +30,24 @@ export function concatenated(c: KernelContext, parts: readonly TensorValue[], gi
     }
     begin += width;
   }
-  return { type: first.type, dims, data: data as unknown as Elements };
+  return { type: first.type, dims, data } as unknown as V;
 }
 
 /** Positions `begin … begin + length − 1` of one axis. */
-export function piece(x: TensorValue, axis: number, begin: number, length: number): TensorValue {
+export function piece<V extends TensorValue>(x: V, axis: number, begin: number, length: number): V {
   const steps = strides(x.dims);
   const dims = x.dims.map((dim, at) => (at === axis ? length : dim));
   return strided(x, dims, steps, begin * steps[axis]!);
 }
 
 /** One position of an axis, without that axis. */
-export function item(x: TensorValue, axis: number, position: number): TensorValue {
+export function item<V extends TensorValue>(x: V, axis: number, position: number): V {
   const part = piece(x, axis, position, 1);
   return { ...part, dims: part.dims.filter((_, at) => at !== axis) };
 }
 
 /** Values of one shape side by side along a new axis. */
-export function stacked(c: KernelContext, parts: readonly TensorValue[], axis: number): TensorValue {
+export function stacked<V extends TensorValue>(c: KernelContext, parts: readonly V[], axis: number): V {
   const at = axisOf(axis, parts[0]!.dims.length + 1);
   const raised = parts.map((part) => ({ ...part, dims: [...part.dims.slice(0, at), 1, ...part.dims.slice(at)] }));
   return concatenated(c, raised, at);
@@ -176,7 +176,7 @@ function regrouped(
 }
 
 /** Axis `i` of the result is axis `perm[i]` of `x`. */
-export function transposed(x: TensorValue, perm: readonly number[]): TensorValue {
+export function transposed<V extends TensorValue>(x: V, perm: readonly number[]): V {
   const steps = strides(x.dims);
   return strided(
     x,

@@ -2,7 +2,7 @@ import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
 import { activationsByName } from './activation.ts';
 import { expectDims, expectRank } from './expect-shape.ts';
-import { swapMiddle } from './heads.ts';
+import { transposed } from './movement.ts';
 
 /** The parameters of one direction; absent inputs are zeros. */
 interface Direction {
@@ -42,11 +42,8 @@ function dotRow(matrix: Float64Array, row: number, x: Float64Array): number {
   return sum;
 }
 
-/** `[a, b, c]` → `[b, a, c]`. */
-function swapLeading(x: Value): Value {
-  const swapped = swapMiddle({ ...x, dims: [1, ...x.dims] });
-  return { ...swapped, dims: swapped.dims.slice(1) };
-}
+/** Sequence and batch, or directions and batch, in the other order. */
+const swapLeading = (x: Value): Value => transposed(x, [1, 0, 2]);
 
 /**
  * LSTM, GRU and RNN (https://onnx.ai/onnx/operators/onnx__LSTM.html): the same frame around different steps. Sequences
@@ -132,15 +129,8 @@ export function recurrent({ gates, activations, cell, step, recall = (states) =>
       const final = { type: x.type, dims: [directions, batch, hidden], data };
       return batchFirst ? swapLeading(final) : final;
     });
-    return [batchFirst ? batchToFront(sequence) : sequence, ...finals];
+    return [batchFirst ? transposed(sequence, [2, 0, 1, 3]) : sequence, ...finals];
   };
-}
-
-/** `[length, directions, batch, hidden]` → `[batch, length, directions, hidden]`. */
-function batchToFront(y: Value): Value {
-  const [length, directions, batch, hidden] = y.dims as [number, number, number, number];
-  const swapped = swapMiddle({ ...y, dims: [1, length * directions, batch, hidden] });
-  return { ...swapped, dims: [batch, length, directions, hidden] };
 }
 
 /** Gates i, o, f, c; with `input_forget` the forget gate is 1 − i. The cell is not clipped, as in ONNX Runtime. */

@@ -5,9 +5,9 @@ import type { TensorValue, Value } from '../value.ts';
 import { erf } from './erf.ts';
 
 /** Applies a function of numbers to every element. */
-export function mapped(x: Value, apply: (x: number) => number, type: DataType = x.type): Value {
+export function mapped(x: Value, apply: (x: number, index: number) => number, type: DataType = x.type): Value {
   const data = new Float64Array(x.data.length);
-  for (let i = 0; i < data.length; i++) data[i] = apply(x.data[i]!);
+  for (let i = 0; i < data.length; i++) data[i] = apply(x.data[i]!, i);
   return { type, dims: x.dims, data };
 }
 
