@@ -2,6 +2,7 @@ import { multiplyAdds } from './costs.ts';
 import { byteLength } from './data-type.ts';
 import { type DataType, type Dim, elementCount, type Graph, type Model } from './model.ts';
 import { subgraphs } from './rewrite.ts';
+import { substitute } from './types/dims.ts';
 import { inferTypes, valueTypes } from './types/infer.ts';
 
 /** What a model consists of. */
@@ -56,7 +57,8 @@ function graphsOf(graph: Graph): readonly Graph[] {
 }
 
 function countMultiplyAdds(model: Model, sizes: Readonly<Record<string, number>>): number | undefined {
-  const bind = (dim: Dim): Dim => (typeof dim === 'string' && Object.hasOwn(sizes, dim) ? sizes[dim] : dim);
+  const given = new Map(Object.entries(sizes));
+  const bind = (dim: Dim): Dim => substitute(dim, given);
   const inputs = model.graph.inputs.map((input) =>
     input.type?.dims === undefined ? input : { ...input, type: { ...input.type, dims: input.type.dims.map(bind) } },
   );

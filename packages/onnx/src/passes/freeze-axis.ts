@@ -1,8 +1,8 @@
 import { SlmError } from '../errors.ts';
-import type { Dim, Graph, Model, TensorType, ValueInfo } from '../model.ts';
+import type { Graph, Model, TensorType, ValueInfo } from '../model.ts';
 import type { Finding, Pass } from '../pass.ts';
 import { mapSubgraphs } from '../rewrite.ts';
-import { formatDims, multiply } from '../types/dims.ts';
+import { formatDims, substitute } from '../types/dims.ts';
 
 /** Which axis, and its size: a symbolic dimension by its name, or an axis of an input. */
 export type FreezeAxisOptions = { readonly value: number } & (
@@ -70,17 +70,9 @@ function atInput(
 }
 
 function freeze(model: Model, symbol: string, value: number, findings: Finding[]): Model {
-  const dim = (given: Dim): Dim => {
-    if (typeof given !== 'string') return given;
-    if (given === symbol) return value;
-    const factors = given.split('*');
-    if (/[()+\s]/.test(given) || !factors.includes(symbol)) return given;
-    return multiply(
-      factors.map((factor) => (factor === symbol ? value : /^\d+$/.test(factor) ? Number(factor) : factor)),
-    );
-  };
+  const sizes = new Map([[symbol, value]]);
   const graph = freezeGraph(model.graph, (type) => {
-    const dims = type.dims?.map(dim);
+    const dims = type.dims?.map((dim) => substitute(dim, sizes));
     return dims === undefined || dims.every((next, axis) => next === type.dims![axis]) ? type : { ...type, dims };
   });
   if (graph === model.graph) {

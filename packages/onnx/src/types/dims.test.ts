@@ -11,6 +11,7 @@ import {
   isAtLeast,
   leastOf,
   multiply,
+  substitute,
   subtract,
 } from './dims.ts';
 
@@ -55,6 +56,18 @@ describe('dimensions are sums of products', () => {
     expect(isAtLeast('past + sequence', 'past')).toBe(true);
     expect(isAtLeast('past', 'sequence')).toBe(false);
     expect(isAtLeast(undefined, 1)).toBe(false);
+  });
+
+  it('take numbers in the place of names', () => {
+    const sizes = new Map([
+      ['past', 7],
+      ['s', 5],
+    ]);
+    expect(substitute('past + sequence', sizes)).toBe('sequence + 7');
+    expect(substitute('4*past*s', sizes)).toBe(140);
+    expect(substitute('((s + past)//2) + t', sizes)).toBe('t + 6');
+    expect(substitute('b*a', sizes)).toBe('b*a');
+    expect(substitute(undefined, sizes)).toBeUndefined();
   });
 
   it('broadcast by name', () => {

@@ -90,6 +90,20 @@ export function subtract(a: Dim, b: Dim): Dim {
   return format(plus(parse(a), times(parse(b), new Map([['', -1]]))));
 }
 
+/** A dimension with numbers in the place of names; the same where it has none of them. */
+export function substitute(dim: Dim, sizes: ReadonlyMap<string, number>): Dim {
+  if (typeof dim !== 'string') return dim;
+  if (sizes.has(dim)) return sizes.get(dim);
+  const size = (name: string): Dim => {
+    const floor = sizes.has(name) ? undefined : floorParts(name);
+    if (floor === undefined) return sizes.get(name) ?? name;
+    return floorDivide(substitute(floor.dividend, sizes), floor.divisor);
+  };
+  let sum: Dim = 0;
+  for (const [names, coefficient] of parse(dim)) sum = add(sum, multiply([coefficient, ...factors(names).map(size)]));
+  return sum === canonical(dim) ? dim : sum;
+}
+
 /** The least that a dimension can be, whatever its names stand for; unknown when it may be any number. */
 export function leastOf(dim: Dim): number | undefined {
   if (typeof dim !== 'string') return dim;
@@ -178,15 +192,28 @@ function parseSum(text: string, depth: number): Polynomial | undefined {
 function parseFactor(text: string, depth: number): Polynomial | undefined {
   if (text === '') return undefined;
   if (/^\d{1,15}$/.test(text)) return new Map(text === '0' ? [] : [['', Number(text)]]);
-  if (text.startsWith('(') && closing(text) === text.length - 1) {
-    const inner = text.slice(1, -1);
-    const [[, dividend] = ['', ''], [, divisor] = ['', ''], ...more] = split(inner, /^\/\//) ?? [];
-    if (divisor === '') return parseSum(inner, depth + 1);
-    if (more.length > 0 || !/^\d{1,15}$/.test(divisor) || Number(divisor) === 0) return new Map([[text, 1]]);
-    const sum = parseSum(dividend, depth + 1);
-    return sum && floorOf(sum, Number(divisor));
+  const floor = floorParts(text);
+  if (floor !== undefined) {
+    const dividend = parseSum(floor.dividend, depth + 1);
+    return dividend && floorOf(dividend, floor.divisor);
   }
-  return new Map([[text, 1]]);
+  if (!isEnclosed(text)) return new Map([[text, 1]]);
+  return split(text.slice(1, -1), /^\/\//)?.length === 1
+    ? parseSum(text.slice(1, -1), depth + 1)
+    : new Map([[text, 1]]);
+}
+
+/** The parts of `(dividend//divisor)`. */
+function floorParts(text: string): { readonly dividend: string; readonly divisor: number } | undefined {
+  if (!isEnclosed(text)) return undefined;
+  const [[, dividend] = ['', ''], [, divisor] = ['', ''], ...more] = split(text.slice(1, -1), /^\/\//) ?? [];
+  if (more.length > 0 || !/^\d{1,15}$/.test(divisor) || Number(divisor) === 0) return undefined;
+  return { dividend, divisor: Number(divisor) };
+}
+
+/** True for a text whose first parenthesis is closed by its last character. */
+function isEnclosed(text: string): boolean {
+  return text.startsWith('(') && closing(text) === text.length - 1;
 }
 
 /** `floor(a / b)`: what is divisible comes out, the rest is a name of its own. */
