@@ -1,17 +1,10 @@
-import {
-  decodeModel,
-  elementCount,
-  encodeModel,
-  type Model,
-  type Node,
-  type Tensor,
-  type Tensors,
-} from '@slm-compress/onnx';
+import { decodeModel, elementCount, encodeModel, type Model, type Tensor, type Tensors } from '@slm-compress/onnx';
 import { afterAll, describe, expect, type TestContext, test } from 'vitest';
 import { type CorpusCase, corpusFolder, readCases } from './cases.ts';
+import { isComparable } from './coverage.ts';
 import { type OrtAnswer, startOrt } from './ort-process.ts';
 import { countSkips } from './skips.ts';
-import { difference, feedsOf } from './values.ts';
+import { difference, feedsOf, ortFeeds } from './values.ts';
 
 const cases = corpusFolder === undefined ? [] : readCases(corpusFolder);
 const named = cases.map((entry) => [entry.name, entry] as const);
@@ -36,8 +29,7 @@ describe.skipIf(cases.length === 0)('ONNX Runtime gives the same outputs before 
       skip(context, `ONNX Runtime refuses the original: ${reasonOf(before.refusal)}`);
     } else {
       expect('refusal' in after ? after.refusal : undefined).toBeUndefined();
-      const random = model.graph.nodes.find(isRandom);
-      if (random) skip(context, `the outputs are random (${random.opType})`);
+      if (!isComparable(model)) skip(context, 'the outputs are random');
       const { outputs } = after as { outputs: Tensors };
       for (const [name, wanted] of Object.entries(before.outputs))
         expect(difference(outputs[name], wanted, true)).toBeUndefined();
@@ -45,23 +37,12 @@ describe.skipIf(cases.length === 0)('ONNX Runtime gives the same outputs before 
   }
 });
 
-/** Dropout draws where it is told that it trains. */
-function isRandom({ opType, inputs }: Node): boolean {
-  return /^(Random|Bernoulli|Multinomial)/.test(opType) || (opType === 'Dropout' && (inputs[2] ?? '') !== '');
-}
-
 /** The inputs of each data set; ones where a model comes without data. */
 function feedSets({ name, sets }: CorpusCase, model: Model, context: TestContext): readonly Tensors[] {
   if (name.startsWith('light/')) return [ones(model)];
   return sets.map(({ inputs }) => {
-    const feeds = feedsOf(model.graph, inputs);
-    for (const value of Object.values(feeds)) {
-      if ('kind' in value) skip(context, `ONNX Runtime for Node takes no ${value.kind}`);
-      const { type } = value as Tensor;
-      if (/^(bfloat16|float8|float4|float6e|u?int[24]$|complex)/.test(type))
-        skip(context, `ONNX Runtime for Node takes no ${type}`);
-    }
-    return feeds as Tensors;
+    const feeds = ortFeeds(feedsOf(model.graph, inputs));
+    return 'refused' in feeds ? skip(context, `ONNX Runtime for Node takes no ${feeds.refused}`) : feeds.tensors;
   });
 }
 

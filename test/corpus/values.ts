@@ -4,6 +4,7 @@ import {
   isInteger,
   type RuntimeValue,
   type Tensor,
+  type Tensors,
   toNumbers,
   type ValueInfo,
 } from '@slm-compress/onnx';
@@ -19,6 +20,17 @@ export function feedsOf(graph: Graph, files: readonly Uint8Array[]): Record<stri
   return Object.fromEntries(
     files.map((bytes, index) => [graph.inputs[index]!.name, readValue(bytes, graph.inputs[index]!)]),
   );
+}
+
+/** The feeds as ONNX Runtime for Node takes them, or the kind of value that it does not take. */
+export function ortFeeds(
+  feeds: Readonly<Record<string, RuntimeValue>>,
+): { readonly tensors: Tensors } | { readonly refused: string } {
+  for (const value of Object.values(feeds)) {
+    if ('kind' in value) return { refused: value.kind };
+    if (/^(bfloat16|float8|float4|float6e|u?int[24]$|complex)/.test(value.type)) return { refused: value.type };
+  }
+  return { tensors: feeds as Tensors };
 }
 
 /**
