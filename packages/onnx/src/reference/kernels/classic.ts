@@ -83,6 +83,7 @@ export const classic: Readonly<Record<string, Kernel>> = {
     if (x.dims.length !== 2) c.misfit('rows of features', `[${x.dims}]`);
     const [rows, features] = x.dims as [number, number];
     const targets = c.int('n_targets', 1);
+    if (targets < 1) c.misfit('at least 1 target', `${targets}`);
     const tensor = (name: string) => {
       const found = c.node.attributes[name];
       return found?.kind === 'tensor' ? toValue(found.value, c.where).data : new Float64Array();

@@ -52,6 +52,7 @@ function convolve(c: KernelContext, type: DataType, x: Value, w: Value, bias: Va
   checkBias(c, bias, filters);
   const windows = windowsOf(c, x.dims.slice(2), kernel);
   const y = zeros(c, type, [batch, filters, ...windows.count]);
+  if (y.data.length === 0) return y;
   const [overSize, kernelSize, ySize] = [size(windows.over), size(kernel), size(windows.count)];
   const perGroup = filters / groups;
   eachWindow(c, windows, (window, taps) => {
@@ -101,7 +102,7 @@ export const convolution: Readonly<Record<string, Kernel>> = {
   },
   QLinearConv: (c) => {
     const [scaleX, scaleW, scaleY, zeroY] = [c.input(1), c.input(4), c.input(6), c.input(7)];
-    const filters = c.input(3).dims[0]!;
+    const filters = c.input(3).dims[0] ?? c.misfit('filters [M, C, …kernel]', 'a scalar');
     if (scaleW.data.length !== 1 && scaleW.data.length !== filters) {
       c.misfit(`one scale or ${filters}`, `[${scaleW.dims}]`);
     }
@@ -127,6 +128,7 @@ export const convolution: Readonly<Record<string, Kernel>> = {
     checkBias(c, bias, filters);
     const windows = transposedWindows(c, x.dims.slice(2), kernel);
     const y = zeros(c, x.type, [batch, filters, ...windows.over]);
+    if (y.data.length === 0) return [y];
     const [xSize, kernelSize, overSize] = [size(windows.count), size(kernel), size(windows.over)];
     if (bias) for (let i = 0; i < y.data.length; i++) y.data[i] = bias.data[Math.floor(i / overSize) % filters]!;
     eachWindow(c, windows, (window, taps) => {
@@ -162,6 +164,7 @@ export const convolution: Readonly<Record<string, Kernel>> = {
       c.misfit(`columns [N, C·${blockSize}, ${size(windows.count)}]`, `[${x.dims}]`);
     }
     const y = zeros(c, x.type, [x.dims[0]!, x.dims[1]! / blockSize, ...image]);
+    if (y.data.length === 0) return [y];
     const imageSize = size(image);
     const steps = strides(x.dims);
     eachWindow(c, windows, (window, taps) => {

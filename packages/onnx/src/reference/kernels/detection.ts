@@ -53,7 +53,7 @@ export const detection: Readonly<Record<string, Kernel>> = {
     const least = scalarOf(c, 4, Number.NEGATIVE_INFINITY);
     const centre = c.int('center_point_box', 0) === 1;
     const selected: number[] = [];
-    for (let batch = 0; batch < batches; batch++) {
+    for (let batch = 0; batch < batches && scores.data.length > 0; batch++) {
       const all = Array.from({ length: count }, (_, i) => box(boxes, batch * count + i, centre));
       for (let label = 0; label < classes; label++) {
         const from = (batch * classes + label) * count;
@@ -87,6 +87,7 @@ export const detection: Readonly<Record<string, Kernel>> = {
     const [rows, columns] = [c.int('output_height', 1), c.int('output_width', 1)];
     const [scale, ratio] = [c.float('spatial_scale', 1), c.int('sampling_ratio', 0)];
     const y = zeros(c, x.type, [rois.dims[0]!, channels, rows, columns]);
+    if (y.data.length === 0) return [y];
     let next = 0;
     for (let roi = 0; roi < rois.dims[0]!; roi++) {
       const image = images.data[roi]!;

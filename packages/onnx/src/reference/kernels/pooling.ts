@@ -36,6 +36,7 @@ const globalPooling =
 
 function slide(c: KernelContext, x: Value, windows: Windows, pool: Pool): Value {
   const y = zeros(c, x.type, [x.dims[0]!, x.dims[1]!, ...windows.count]);
+  if (y.data.length === 0) return y;
   const [overSize, ySize] = [size(windows.over), size(windows.count)];
   const planes = x.dims[0]! * x.dims[1]!;
   eachWindow(c, windows, (window, taps) => {
@@ -144,6 +145,7 @@ export const pools: Readonly<Record<string, Kernel>> = {
     const [batch, channels, height, width] = x.dims as [number, number, number, number];
     const scale = c.float('spatial_scale', 1);
     const y = zeros(c, x.type, [rois.dims[0]!, channels, ...pooled]);
+    if (y.data.length === 0) return [y];
     /** Positions of bin `i` of `bins` between two ends, cut to an axis. */
     const bin = (i: number, bins: number, first: number, last: number, length: number): readonly [number, number] => {
       const wide = Math.max(last - first + 1, 1) / bins;

@@ -73,7 +73,8 @@ export const sampling: Readonly<Record<string, Kernel>> = {
     const [x, grid] = [c.input(0), c.input(1)];
     const space = x.dims.slice(2);
     const rank = space.length;
-    if (rank < 1 || grid.dims.length !== rank + 2 || grid.dims[0] !== x.dims[0] || grid.dims.at(-1) !== rank) {
+    if (rank < 1) c.misfit('an input [batch, channels, …space]', `[${x.dims}]`);
+    if (grid.dims.length !== rank + 2 || grid.dims[0] !== x.dims[0] || grid.dims.at(-1) !== rank) {
       c.misfit(`a grid [${x.dims[0]}, …${rank} sizes, ${rank}] for [${x.dims}]`, `[${grid.dims}]`);
     }
     const mode = c.text('mode', 'linear').replace(/^bi(?=linear|cubic)/, '');
@@ -83,6 +84,7 @@ export const sampling: Readonly<Record<string, Kernel>> = {
     const outSpace = grid.dims.slice(1, -1);
     const [batch, channels] = [x.dims[0]!, x.dims[1]!];
     const y = zeros(c, x.type, [batch, channels, ...outSpace]);
+    if (y.data.length === 0) return [y];
     const [spaceSize, outSize] = [size(space), size(outSpace)];
     for (let n = 0; n < batch; n++) {
       for (let o = 0; o < outSize; o++) {
@@ -109,6 +111,7 @@ export const sampling: Readonly<Record<string, Kernel>> = {
     const corners = c.int('align_corners', 0) === 1;
     const batch = theta.dims[0]!;
     const y = zeros(c, theta.type, [batch, ...space, rank]);
+    if (y.data.length === 0) return [y];
     const steps = strides(space);
     const spaceSize = size(space);
     for (let n = 0; n < batch; n++) {
@@ -144,6 +147,7 @@ export const sampling: Readonly<Record<string, Kernel>> = {
     expectDims(c, 'offsets', offset, [batch, movedGroups * kernelSize * rank, ...windows.count]);
     expectDims(c, 'a mask', mask, [batch, movedGroups * kernelSize, ...windows.count]);
     const y = zeros(c, x.type, [batch, filters, ...windows.count]);
+    if (y.data.length === 0) return [y];
     const [spaceSize, count] = [size(space), size(windows.count)];
     if (bias) for (let i = 0; i < y.data.length; i++) y.data[i] = bias.data[Math.floor(i / count) % filters]!;
     const [countSteps, kernelSteps] = [strides(windows.count), strides(kernel)];

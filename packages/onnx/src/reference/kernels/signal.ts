@@ -64,6 +64,7 @@ export const signal: Readonly<Record<string, Kernel>> = {
     const bins = onesided && !inverse ? Math.floor(length / 2) + 1 : length;
     const dims = x.dims.with(axis, bins).with(-1, toReal ? 1 : 2);
     const y = zeros(c, x.type, dims);
+    if (y.data.length === 0) return [y];
     const [before, after] = [size(x.dims.slice(0, axis)), size(x.dims.slice(axis + 1, -1))];
     const used = Math.min(count, toReal ? Math.floor(length / 2) + 1 : length);
     for (let b = 0; b < before; b++) {
@@ -95,6 +96,7 @@ export const signal: Readonly<Record<string, Kernel>> = {
     const frames = Math.floor((count - length) / step) + 1;
     const bins = onesided ? Math.floor(length / 2) + 1 : length;
     const y = zeros(c, x.type, [batch, frames, bins, 2]);
+    if (y.data.length === 0) return [y];
     for (let b = 0; b < batch; b++) {
       for (let frame = 0; frame < frames; frame++) {
         const { re, im } = signalAt(x, part, b * count + frame * step, 1, length, length);

@@ -58,6 +58,9 @@ export function kernelShape(c: KernelContext, rank: number): readonly number[] {
   return perAxis(c, 'kernel_shape', rank);
 }
 
+/** The most windows of one node, and places of one window: what their tables may take of the memory. */
+const mostWindows = 2 ** 26;
+
 /**
  * The windows of a convolution or pooling node over spatial sizes `over`, by its strides, dilations, pads, auto_pad and
  * ceil_mode. With ceil_mode a last window that would start in the padding behind the end is left out.
@@ -82,6 +85,7 @@ export function windowsOf(c: KernelContext, over: readonly number[], kernel: rea
     return (windows - 1) * step >= length + before[axis]! ? windows - 1 : windows;
   });
   if (count.some((windows) => windows < 0)) c.misfit(`a kernel that fits into [${over}]`, `[${kernel}]`);
+  if (!(size(count) <= mostWindows)) c.misfit(`at most ${mostWindows} windows`, `[${count}]`);
   return { over, count, kernel, strides: steps, dilations, before, after };
 }
 
@@ -92,9 +96,6 @@ function axisRange(w: Windows, axis: number, window: number): readonly [first: n
   const last = (end: number) => Math.min(Math.floor((end - 1 - start) / dilation), kernel - 1);
   return [Math.max(Math.ceil(-start / dilation), 0), last(length), last(length + w.after[axis]!) + 1];
 }
-
-/** The most windows of one node, and places of one window: what their tables may take of the memory. */
-const mostWindows = 2 ** 26;
 
 /** Visits every window in row-major order. Errors: `REFERENCE_SHAPE` for more than 2²⁶ windows, or places of a window. */
 export function eachWindow(c: KernelContext, w: Windows, visit: (window: number, taps: Taps) => void): void {
