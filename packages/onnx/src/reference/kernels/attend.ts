@@ -1,8 +1,9 @@
 import type { KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { broadcastTo, size } from '../value.ts';
+import { broadcastTo } from '../value.ts';
 import { evenShare, expectDims, expectRank } from './expect-shape.ts';
 import { mapped } from './unary.ts';
+import { zeros } from './zeros.ts';
 
 export interface Attention {
   /** `[batch, heads, query, size]`. */
@@ -49,7 +50,8 @@ export function scoresOf(c: KernelContext, { query, key, value, scale: given }: 
   const width = query.dims[3]!;
   const group = heads / key.dims[1]!;
   const scale = given ?? 1 / Math.sqrt(width);
-  const data = new Float64Array(size(dims));
+  const { data } = zeros(c, query.type, dims);
+  if (data.length === 0) return { type: query.type, dims, data };
   for (let row = 0, out = 0; row < batch * heads; row++) {
     for (let i = 0; i < queries; i++) {
       const q = (row * queries + i) * width;
@@ -69,7 +71,9 @@ export function weightedValues(c: KernelContext, query: Value, probabilities: Va
   const [batch, heads, queries, keys] = probabilities.dims as [number, number, number, number];
   const group = evenShare(c, 'query heads', heads, value.dims[1]!);
   const width = value.dims[3]!;
-  const data = new Float64Array(batch * heads * queries * width);
+  const dims = [batch, heads, queries, width];
+  const { data } = zeros(c, query.type, dims);
+  if (data.length === 0) return { type: query.type, dims, data };
   for (let row = 0; row < batch * heads; row++) {
     for (let i = 0; i < queries; i++) {
       const out = (row * queries + i) * width;
@@ -81,7 +85,7 @@ export function weightedValues(c: KernelContext, query: Value, probabilities: Va
       }
     }
   }
-  return { type: query.type, dims: [batch, heads, queries, width], data };
+  return { type: query.type, dims, data };
 }
 
 /** Checks the operands against each other; `[batch, heads, query, key]`. */
@@ -121,7 +125,7 @@ export interface ScoreBias {
 
 export function createScoreBias(c: KernelContext, dims: readonly number[]): ScoreBias {
   const [batch, heads, queries, keys] = dims as [number, number, number, number];
-  const data = new Float64Array(size(dims));
+  const { data } = zeros(c, 'float32', dims);
   return {
     data,
     add(mask) {
@@ -134,6 +138,7 @@ export function createScoreBias(c: KernelContext, dims: readonly number[]): Scor
         data[i]! += boolean ? (wide[i] === 0 ? Number.NEGATIVE_INFINITY : 0) : wide[i]!;
     },
     forbid(when, penalty = Number.NEGATIVE_INFINITY) {
+      if (data.length === 0) return;
       for (let b = 0; b < batch; b++)
         for (let i = 0; i < queries; i++)
           for (let j = 0; j < keys; j++) {

@@ -31,14 +31,14 @@ export const attention: Readonly<Record<string, Kernel>> = {
     if ((pastKey === undefined) !== (pastValue === undefined) || (pastKey && valid))
       c.refuse('a past of keys without one of values, or with nonpad_kv_seqlen');
 
-    const offsets = Array.from({ length: batch }, (_, b) => pastKey?.dims[2] ?? (valid ? valid.data[b]! - queries : 0));
+    const offset = (b: number) => pastKey?.dims[2] ?? (valid ? valid.data[b]! - queries : 0);
     const causal = c.int('is_causal', 0) === 1;
     const [left, right] = [c.int('left_window_size', -1), c.int('right_window_size', -1)];
     if (left < -1 || right < -1) c.misfit('windows of at least -1', `${left} and ${right}`);
     const bias = createScoreBias(c, [batch, heads, queries, keys]);
     if (mask) bias.add(padMask(mask, keys));
     bias.forbid((b, i, j) => {
-      const distance = j - (offsets[b]! + i);
+      const distance = j - (offset(b) + i);
       const ahead = (causal && distance > 0) || (right >= 0 && distance > right);
       return ahead || (left >= 0 && -distance > left) || (valid !== undefined && j >= valid.data[b]!);
     });

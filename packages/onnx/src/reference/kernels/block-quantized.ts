@@ -6,6 +6,7 @@ import { apply } from './compose.ts';
 import { expectDims } from './expect-shape.ts';
 import { linear } from './linear.ts';
 import { mapped } from './unary.ts';
+import { zeros } from './zeros.ts';
 
 /** Field `index` of a row of bytes that holds fields of `bits` each, the first in the lowest bits. */
 function field(bytes: Float64Array, row: number, width: number, index: number, bits: number): number {
@@ -108,14 +109,14 @@ export const blockQuantized: Readonly<Record<string, Kernel>> = {
     if (table.type === 'uint8' && bits < 8 && gatherAxis === rank - 1) c.refuse('rows gathered from packed columns');
     const scaleDims = data.dims.map((dim, i) => (i === axis ? Math.ceil(dim / block) : dim));
     expectDims(c, 'scales', scales, scaleDims);
-    const zeros = zeroPoints && unpackedZeros(c, zeroPoints, scaleDims, bits);
+    const points = zeroPoints && unpackedZeros(c, zeroPoints, scaleDims, bits);
     const zero = table.type === 'uint8' ? 2 ** (bits - 1) : 0;
 
     const [from, steps] = [strides(data.dims), strides(scaleDims)];
     const dims = [...data.dims.slice(0, gatherAxis), ...indices.dims, ...data.dims.slice(gatherAxis + 1)];
     const inner = size(data.dims.slice(gatherAxis + 1));
     const rows = data.dims[gatherAxis]!;
-    const out = new Float64Array(size(dims));
+    const out = zeros(c, scales.type, dims).data;
     for (let i = 0; i < out.length; i++) {
       const index = indices.data[Math.floor(i / inner) % indices.data.length]!;
       const row = index < 0 ? index + rows : index;
@@ -127,7 +128,7 @@ export const blockQuantized: Readonly<Record<string, Kernel>> = {
         const at = Math.floor(element / from[d]!) % data.dims[d]!;
         scaleAt += (d === axis ? Math.floor(at / block) : at) * steps[d]!;
       }
-      out[i] = (data.data[element]! - (zeros?.[scaleAt] ?? zero)) * scales.data[scaleAt]!;
+      out[i] = (data.data[element]! - (points?.[scaleAt] ?? zero)) * scales.data[scaleAt]!;
     }
     return [{ type: scales.type, dims, data: out }];
   },

@@ -1,5 +1,6 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import { size, strides } from '../value.ts';
+import { zeros } from './zeros.ts';
 
 /** A tensor whose axes are named. A name may occur twice: then it means the diagonal. */
 interface Named {
@@ -29,7 +30,13 @@ function implicitOutput(terms: readonly (readonly string[])[], wide: number): st
 }
 
 /** Multiplies two tensors and sums over every label that is not kept; the result's axes are `kept`, in that order. */
-function contract(a: Named, b: Named, kept: readonly string[], sizes: ReadonlyMap<string, number>): Named {
+function contract(
+  c: KernelContext,
+  a: Named,
+  b: Named,
+  kept: readonly string[],
+  sizes: ReadonlyMap<string, number>,
+): Named {
   const dropped = [...new Set([...a.labels, ...b.labels])].filter((label) => !kept.includes(label));
   const order = [...kept, ...dropped];
   const extent = order.map((label) => sizes.get(label)!);
@@ -43,7 +50,7 @@ function contract(a: Named, b: Named, kept: readonly string[], sizes: ReadonlyMa
   };
   const [stepsA, stepsB] = [stepsOf(a), stepsOf(b)];
   const stepsOut = [...strides(dims), ...dropped.map(() => 0)];
-  const data = new Float64Array(size(dims));
+  const { data } = zeros(c, 'float64', dims);
   const at = order.map(() => 0);
   const total = size(extent);
   for (let i = 0, offsetA = 0, offsetB = 0, out = 0; i < total; i++) {
@@ -90,7 +97,7 @@ export const einsum: Readonly<Record<string, Kernel>> = {
       const later = new Set([...named.slice(i + 1).flat(), ...output]);
       const here = [...new Set([...sofar.labels, ...labels])];
       const kept = i === named.length - 1 ? output : here.filter((label) => later.has(label));
-      return contract(sofar, { ...inputs[i]!, labels }, kept, sizes);
+      return contract(c, sofar, { ...inputs[i]!, labels }, kept, sizes);
     }, one);
     return [{ type: inputs[0]!.type, dims: result.dims, data: result.data }];
   },

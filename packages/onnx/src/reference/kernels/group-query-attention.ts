@@ -1,12 +1,12 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { size } from '../value.ts';
 import { attend, createScoreBias } from './attend.ts';
 import { columns } from './compose.ts';
 import { evenShare, expectDims, expectRank } from './expect-shape.ts';
 import { mergeHeads, splitHeads } from './heads.ts';
 import { rotate } from './rotary.ts';
 import { mapped } from './unary.ts';
+import { zeros } from './zeros.ts';
 
 /** Attributes and inputs that change the layout of the cache or its elements. */
 function refuseOtherCaches(c: KernelContext): void {
@@ -44,7 +44,8 @@ function updated(
   const [batch, heads, added, width] = x.dims as [number, number, number, number];
   expectDims(c, 'past', past, [batch, heads, undefined, width]);
   const dims = [batch, heads, length, width];
-  const data = new Float64Array(size(dims));
+  const { data } = zeros(c, x.type, dims);
+  if (data.length === 0) return { type: x.type, dims, data };
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       const row = b * heads + h;

@@ -1,9 +1,9 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { Value } from '../value.ts';
-import { size } from '../value.ts';
 import { sigmoid } from './activation.ts';
 import { evenShare, expectDims, expectRank } from './expect-shape.ts';
 import { mergeHeads, splitHeads } from './heads.ts';
+import { zeros } from './zeros.ts';
 
 /** The gates of a step: S ← e^decay · S, then S ← S + β · k ⊗ (v − Sᵀ k) with `delta`, or S + k ⊗ v without. */
 interface UpdateRule {
@@ -79,13 +79,10 @@ const linearAttention: Kernel = (c) => {
   expectDims(c, 'the past state', past, stateDims);
 
   const scale = c.float('scale', 0) || 1 / Math.sqrt(width);
-  const states = past ? Float64Array.from(past.data) : new Float64Array(size(stateDims));
-  const output: Value = {
-    type: query.type,
-    dims: [batch, heads, length, wide],
-    data: new Float64Array(batch * heads * length * wide),
-  };
-  for (let b = 0; b < batch; b++) {
+  const states = past ? Float64Array.from(past.data) : zeros(c, query.type, stateDims).data;
+  const output = zeros(c, query.type, [batch, heads, length, wide]);
+  const empty = output.data.length === 0 && states.length === 0;
+  for (let b = 0; !empty && b < batch; b++) {
     for (let h = 0; h < keyHeads; h++) {
       const state = states.subarray((b * keyHeads + h) * width * wide, (b * keyHeads + h + 1) * width * wide);
       for (let t = 0; t < length; t++) {
@@ -116,9 +113,10 @@ const causalConvolution: Kernel = (c) => {
   if (!['none', 'silu', 'swish'].includes(activation)) c.refuse(`the activation "${activation}"`);
 
   const y = new Float64Array(x.data.length);
-  const state = new Float64Array(batch * channels * before);
+  const state = zeros(c, x.type, [batch, channels, before]).data;
   const line = new Float64Array(before + length);
-  for (let at = 0; at < batch * channels; at++) {
+  const lines = y.length === 0 && state.length === 0 ? 0 : batch * channels;
+  for (let at = 0; at < lines; at++) {
     line.fill(0, 0, before);
     if (past) line.set(past.data.subarray(at * before, (at + 1) * before));
     line.set(x.data.subarray(at * length, (at + 1) * length), before);

@@ -59,7 +59,7 @@ function negativeLogLikelihood(c: KernelContext, logProbabilities: Value): Value
 
 function scores(c: KernelContext): Value {
   const x = c.input(0);
-  return x.dims.length >= 2 ? x : c.misfit('scores of shape [batch, classes, …]', `[${x.dims}]`);
+  return x.dims.length >= 2 && x.dims[1] !== 0 ? x : c.misfit('scores of shape [batch, classes, …]', `[${x.dims}]`);
 }
 
 export const losses: Readonly<Record<string, Kernel>> = {

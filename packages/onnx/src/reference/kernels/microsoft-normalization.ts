@@ -6,6 +6,7 @@ import { sigmoid } from './activation.ts';
 import { channelsToBack, channelsToFront } from './compose.ts';
 import { evenShare, expectDims, expectRank } from './expect-shape.ts';
 import { mapped } from './unary.ts';
+import { zeros } from './zeros.ts';
 
 interface Normalization {
   /** First axis of what is normalized together. */
@@ -25,7 +26,7 @@ function normalize(c: KernelContext, x: Value, { axis, epsilon, centred, scale, 
   if (bias && bias.data.length !== width) c.misfit(`${width} biases`, `[${bias.dims}]`);
   const rows = size(lead);
   const y = new Float64Array(x.data.length);
-  const [means, inverses] = [new Float64Array(rows), new Float64Array(rows)];
+  const [means, inverses] = [zeros(c, 'float32', [rows]).data, zeros(c, 'float32', [rows]).data];
   for (let row = 0; row < rows; row++) {
     const line = x.data.subarray(row * width, (row + 1) * width);
     const mean = centred ? line.reduce((sum, element) => sum + element, 0) / width : 0;
@@ -157,7 +158,7 @@ export const microsoftNormalization: Readonly<Record<string, Kernel>> = {
     expectDims(c, 'mask', mask, words.dims);
     expectDims(c, 'position_ids', positions, [positions?.dims[0] === 1 ? 1 : batch, length]);
     const dims = [batch, length, width];
-    const sum = new Float64Array(size(dims));
+    const sum = zeros(c, wordTable.type, dims).data;
     for (let token = 0; token < batch * length; token++) {
       const word = lookUp(c, wordTable, words.data[token]!);
       const at = positions ? positions.data[token % positions.data.length]! : token % length;

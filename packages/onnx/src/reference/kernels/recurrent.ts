@@ -3,6 +3,7 @@ import type { Value } from '../value.ts';
 import { activationsByName } from './activation.ts';
 import { expectDims, expectRank } from './expect-shape.ts';
 import { transposed } from './movement.ts';
+import { zeros } from './zeros.ts';
 
 /** The parameters of one direction; absent inputs are zeros. */
 interface Direction {
@@ -67,6 +68,7 @@ export function recurrent({ gates, activations, cell, step, recall = (states) =>
     const [length, batch, width] = x.dims as [number, number, number];
     const directions = reversed.length;
     const hidden = r.dims.at(-1) ?? 0;
+    if (hidden === 0) c.misfit('a hidden state', `[${r.dims}]`);
     const rows = gates * hidden;
     expectDims(c, 'W', w, [directions, rows, width]);
     expectDims(c, 'R', r, [directions, rows, hidden]);
@@ -76,7 +78,7 @@ export function recurrent({ gates, activations, cell, step, recall = (states) =>
     const initial = (index: number): Float64Array => {
       const given = c.optional(index);
       expectDims(c, `input ${index}`, given, batchFirst ? [batch, directions, hidden] : [directions, batch, hidden]);
-      if (!given) return new Float64Array(directions * batch * hidden);
+      if (!given) return zeros(c, x.type, [directions, batch, hidden]).data;
       return Float64Array.from((batchFirst ? swapLeading(given) : given).data);
     };
     const states = { hidden: initial(5), cell: cell ? initial(6) : new Float64Array(directions * batch * hidden) };
@@ -88,6 +90,7 @@ export function recurrent({ gates, activations, cell, step, recall = (states) =>
     const bound = c.node.attributes.clip ? c.float('clip', 0) : Number.POSITIVE_INFINITY;
     const clip = (value: number) => Math.min(Math.max(value, -bound), bound);
 
+    const y = zeros(c, x.type, [length, directions, batch, hidden]).data;
     const ends = Array.from({ length: batch }, (_, n) => lengths?.[n] ?? length);
     const odd = ends.find((end) => !(end >= 0 && end <= length));
     if (odd !== undefined) c.misfit(`sequence lengths up to ${length}`, `${odd}`);
@@ -96,7 +99,6 @@ export function recurrent({ gates, activations, cell, step, recall = (states) =>
       if (ends[at % batch] !== 0) continue;
       for (const values of [states.hidden, states.cell]) values.fill(0, at * hidden, (at + 1) * hidden);
     }
-    const y = new Float64Array(length * directions * batch * hidden);
     for (const [d, backwards] of reversed.entries()) {
       const weights = w.data.subarray(d * rows * width, (d + 1) * rows * width);
       const bias = b?.data.subarray(d * 2 * rows, (d + 1) * 2 * rows) ?? new Float64Array(2 * rows);

@@ -21,6 +21,7 @@ export function rotate(c: KernelContext, x: Value, { cos, sin, row, interleaved 
   const rows = half === 0 ? 0 : cos.data.length / half;
   expectDims(c, 'the sines', sin, cos.dims);
   if (2 * half > width) c.misfit(`at most ${width / 2} cosines a row`, `${half}`);
+  if (x.data.length === 0) return x;
   const data = Float64Array.from(x.data);
   for (let b = 0; b < batch; b++) {
     for (let s = 0; s < length; s++) {

@@ -3,7 +3,7 @@ import type { AttributeInput } from '../../builder.ts';
 import { createGraphBuilder } from '../../builder.ts';
 import type { Tensor } from '../../model.ts';
 import { float32, int64 } from '../../model.ts';
-import { openReference } from '../open-reference.ts';
+import { evaluateNode, openReference } from '../open-reference.ts';
 
 const zeros = (...dims: readonly number[]): Tensor =>
   float32(
@@ -144,4 +144,114 @@ it.each(malformed)('%s refuses a malformed node (%#)', async (opType, inputs, at
     code,
     message: expect.stringContaining(message),
   });
+});
+
+/** Tensors without elements whose shapes claim many: a loop over their rows would not end. */
+const vast: readonly (readonly [string, string, readonly (readonly number[])[], Record<string, AttributeInput>])[] = [
+  [
+    'Attention',
+    '',
+    [
+      [2 ** 30, 2 ** 20, 0, 4],
+      [2 ** 30, 2 ** 20, 0, 4],
+      [2 ** 30, 2 ** 20, 0, 4],
+    ],
+    {},
+  ],
+  [
+    'Attention',
+    '',
+    [
+      [2 ** 30, 2 ** 20, 4, 0],
+      [2 ** 30, 2 ** 20, 4, 0],
+      [2 ** 30, 2 ** 20, 4, 0],
+    ],
+    {},
+  ],
+  [
+    'RotaryEmbedding',
+    '',
+    [
+      [2 ** 30, 2 ** 20, 2, 0],
+      [2 ** 30, 2, 0],
+      [2 ** 30, 2, 0],
+    ],
+    {},
+  ],
+  [
+    'LinearAttention',
+    '',
+    [
+      [2 ** 30, 2 ** 20, 0],
+      [2 ** 30, 2 ** 20, 0],
+      [2 ** 30, 2 ** 20, 0],
+    ],
+    { q_num_heads: 1, kv_num_heads: 1, update_rule: 'linear' },
+  ],
+  [
+    'CausalConvWithState',
+    '',
+    [
+      [2 ** 50, 1, 0],
+      [1, 1, 1],
+    ],
+    {},
+  ],
+  [
+    'SoftmaxCrossEntropyLoss',
+    '',
+    [
+      [2 ** 30, 0, 2 ** 20],
+      [2 ** 30, 2 ** 20],
+    ],
+    {},
+  ],
+  [
+    'RNN',
+    '',
+    [
+      [2 ** 30, 2 ** 20, 0],
+      [1, 1, 0],
+      [1, 1, 1],
+    ],
+    {},
+  ],
+  [
+    'RNN',
+    '',
+    [
+      [2 ** 30, 2 ** 20, 0],
+      [1, 0, 0],
+      [1, 0, 0],
+    ],
+    {},
+  ],
+  ['Einsum', '', [[0, 2 ** 30], [1]], { equation: 'ab,b->b' }],
+  ['SkipLayerNormalization', 'com.microsoft', [[2 ** 30, 2 ** 20, 0], [2 ** 30, 2 ** 20, 0], [0]], {}],
+];
+
+it.each(vast)('%s ends on tensors without elements (%#)', (opType, domain, shapes, attributes) => {
+  const inputs = shapes.map((dims) => ({
+    ...zeros(
+      Math.min(
+        dims.reduce((a, b) => a * b, 1),
+        1,
+      ),
+    ),
+    dims,
+  }));
+  const g = createGraphBuilder('one');
+  g.ops(
+    opType,
+    inputs.map((_, i) => `i${i}`),
+    attributes,
+    { outputs: 1, domain },
+  );
+  const [node] = g.model({ opset: 27 }).graph.nodes;
+  try {
+    const [output] = evaluateNode(node!, inputs, { opsets: { '': 27, 'com.microsoft': 1 } });
+    expect(output).toMatchObject({ type: 'float32' });
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'REFERENCE_SHAPE' });
+  }
 });
