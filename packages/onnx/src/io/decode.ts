@@ -1,4 +1,3 @@
-import protobuf from 'protobufjs/light.js';
 import { SlmError } from '../errors.ts';
 import type {
   Attribute,
@@ -17,7 +16,6 @@ import { attributeKinds, kindOfNumber, type TypedKind } from './attribute-kind.t
 import { RecentData } from './lazy-tensor.ts';
 import type { Long, Message } from './message.ts';
 import * as message from './message.ts';
-import { messageType } from './schema.ts';
 import { decodeSparse, decodeTensor, type OpenExternal, type TensorSource } from './tensor.ts';
 import { decodeValueInfo } from './value-type.ts';
 
@@ -40,22 +38,13 @@ export interface DecodeOptions {
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const where = options.where ?? 'model';
+  const { external = refuseExternal, owned = false } = options;
+  const proto = message.decodeMessage('ModelProto', bytes, `${where}: expected a serialized ONNX model`);
   try {
-    const reader = protobuf.Reader.create(message.plainBytes(bytes));
-    reader.discardUnknown = false;
-    const proto = messageType('ModelProto').decode(reader) as unknown as Message;
-    const { external = refuseExternal, owned = false } = options;
     return modelOf(proto, where, { external, owned, recent: new RecentData() });
   } catch (error) {
-    if (error instanceof SlmError) {
-      throw error.message.startsWith(where)
-        ? error
-        : new SlmError(error.code, `${where}, ${error.message}`, { cause: error });
-    }
-    const got = error instanceof Error ? error.message : String(error);
-    throw new SlmError('ONNX_CORRUPT', `${where}: expected a serialized ONNX model, got bytes that are none (${got})`, {
-      cause: error,
-    });
+    if (!(error instanceof SlmError) || error.message.startsWith(where)) throw error;
+    throw new SlmError(error.code, `${where}, ${error.message}`, { cause: error });
   }
 }
 
@@ -110,8 +99,8 @@ function graphOf(proto: Message, where: string, source: TensorSource): Graph {
   }
   const sparseInitializers = new Map<string, SparseTensor>();
   for (const entry of message.takeAll<Message>(proto, 'sparse_initializer')) {
-    const { values } = entry as { values?: Message };
-    const name = values === undefined ? '' : (message.take<string>(values, 'name') ?? '');
+    const values = message.isPresent(entry, 'values') ? (entry.values as Message) : {};
+    const name = message.take<string>(values, 'name') ?? '';
     const place = `${where}, sparse initializer ${JSON.stringify(name)}`;
     if (sparseInitializers.has(name)) throw message.corrupt(place, 'one initializer of this name', 'two');
     sparseInitializers.set(name, decodeSparse(entry, place, source));
@@ -278,6 +267,6 @@ function takeMetadata(proto: Message): { metadata?: Readonly<Record<string, stri
 /** True when a model carries training information (`training_info`), which is kept in `unknown`. */
 export function hasTrainingInfo(model: Model): boolean {
   if (model.unknown === undefined) return false;
-  const fields = messageType('ModelProto').decode(Buffer.concat(model.unknown)) as unknown as Message;
+  const fields = message.decodeMessage('ModelProto', Buffer.concat(model.unknown), 'model unknown: expected fields');
   return message.takeAll(fields, 'training_info').length > 0;
 }

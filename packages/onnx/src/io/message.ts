@@ -1,6 +1,7 @@
+import protobuf from 'protobufjs/light.js';
 import { SlmError } from '../errors.ts';
 import type { UnknownFields } from '../model.ts';
-import type { MessageName } from './schema.ts';
+import { type MessageName, messageType } from './schema.ts';
 import { joinPieces, writeMessage } from './wire-writer.ts';
 
 /** A decoded or to-be-encoded protobuf message: field name → value. */
@@ -48,13 +49,28 @@ export function hasRest(message: Message): boolean {
   return Object.keys(message).some((field) => isPresent(message, field));
 }
 
+/**
+ * Decodes one message, fields that the schema does not know included; byte fields are views.
+ * Throws `ONNX_CORRUPT`, `${expected}, got bytes that are none`.
+ */
+export function decodeMessage(name: MessageName, bytes: Uint8Array, expected: string): Message {
+  try {
+    const reader = protobuf.Reader.create(plainBytes(bytes));
+    reader.discardUnknown = false;
+    return messageType(name).decode(reader) as unknown as Message;
+  } catch (cause) {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new SlmError('ONNX_CORRUPT', `${expected}, got bytes that are none (${got})`, { cause });
+  }
+}
+
 /** Serializes one message. */
 export function encodeMessage(name: MessageName, message: Message): Uint8Array {
   return joinPieces(writeMessage(name, message));
 }
 
 /** The same bytes as a Uint8Array proper, never a Buffer. */
-export function plainBytes(bytes: Uint8Array): Uint8Array {
+function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

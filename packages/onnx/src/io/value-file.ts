@@ -1,11 +1,9 @@
-import protobuf from 'protobufjs/light.js';
-import { SlmError } from '../errors.ts';
 import type { Tensor } from '../model.ts';
 import type { RuntimeValue } from '../runtime-value.ts';
 import { RecentData } from './lazy-tensor.ts';
 import type { Message } from './message.ts';
 import * as message from './message.ts';
-import { type MessageName, messageType } from './schema.ts';
+import type { MessageName } from './schema.ts';
 import { decodeTensor, encodeTensor } from './tensor.ts';
 
 /** What a value file holds: `ValueInfo.container?.kind ?? 'tensor'` of the graph's input or output. */
@@ -31,14 +29,8 @@ const valueFields = [
  * in. Names are dropped, except that of a tensor. Throws `ONNX_CORRUPT` for other bytes, and for sparse tensors and maps.
  */
 export function decodeValueFile(bytes: Uint8Array, kind: ValueFileKind, where = 'value'): RuntimeValue {
-  const name = protos[kind];
-  try {
-    const reader = protobuf.Reader.create(message.plainBytes(bytes));
-    return toValue(kind, messageType(name).decode(reader) as unknown as Message, where);
-  } catch (error) {
-    if (error instanceof SlmError) throw error;
-    throw message.corrupt(where, `a serialized ${name}`, `bytes that are none (${(error as Error).message})`);
-  }
+  const proto = message.decodeMessage(protos[kind], bytes, `${where}: expected a serialized ${protos[kind]}`);
+  return toValue(kind, proto, where);
 }
 
 /** Reads a serialized TensorProto. Throws `ONNX_CORRUPT` for other bytes. */

@@ -2,7 +2,6 @@ import { dataTypeOf, dataTypes } from '../data-type.ts';
 import type { ContainerType, Dim, TensorType, ValueInfo, ValueType } from '../model.ts';
 import type { Long, Message } from './message.ts';
 import * as message from './message.ts';
-import { messageType } from './schema.ts';
 
 /**
  * A TypeProto as a tensor type, `undefined` for other kinds and unknown element types. When it says more than element
@@ -32,7 +31,7 @@ function decodeDim(proto: Message): Dim {
 /** A tensor type as a TypeProto. */
 export function encodeType(type: TensorType, where: string): Message {
   if (type.proto !== undefined) {
-    const kept = messageType('TypeProto').decode(type.proto) as unknown as Message;
+    const kept = message.decodeMessage('TypeProto', type.proto, `${where}: expected a TypeProto`);
     if (sameType(decodeType(kept), type)) return { $unknowns: [type.proto] };
   }
   const dim = type.dims?.map((size): Message => {
