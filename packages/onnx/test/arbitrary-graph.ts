@@ -55,9 +55,9 @@ const steps: readonly ((step: Step) => Made | undefined)[] = [
     const number = [0, 1, 2, 0.5][pick % 4]!;
     const constant = pick % 3 === 0 ? float32([number], [1]) : scalar(number);
     if (x.dims.length === 0 && pick % 3 === 0) return undefined;
-    const opType = number === 0 ? ['Add', 'Mul', 'Sub'][pick % 3]! : binary[pick % binary.length]!;
+    const opType = number === 0 ? ['Add', 'Mul', 'Sub'][(pick >> 2) % 3]! : binary[pick % binary.length]!;
     const name = g.constant('c', constant);
-    const inputs = pick % 2 === 0 || ['Sub', 'Div'].includes(opType) ? [x.name, name] : [name, x.name];
+    const inputs = pick % 2 === 0 || opType === 'Div' ? [x.name, name] : [name, x.name];
     return op(step)(opType, inputs, {}, x.dims);
   },
   (step) => {
@@ -71,13 +71,14 @@ const steps: readonly ((step: Step) => Made | undefined)[] = [
     );
   },
   (step) => {
-    const { x } = step;
-    const perm = x.dims.map((_, axis) => x.dims.length - 1 - axis);
-    if (perm.length === 0) return undefined;
-    const turned = op(step)('Transpose', [x.name], { perm }, x.dims.toReversed());
-    const between = op(step)('Relu', [turned.name], {}, turned.dims);
-    const reduced = step.pick % 2 === 0 ? between : op(step)('Softmax', [between.name], { axis: 0 }, turned.dims);
-    return op(step)('Transpose', [reduced.name], { perm }, x.dims);
+    const { x, pick } = step;
+    if (x.dims.length === 0) return undefined;
+    const perm = createRng(pick).shuffle(x.dims.map((_, axis) => axis));
+    const dims = perm.map((axis) => x.dims[axis]!);
+    const turned = op(step)('Transpose', [x.name], { perm }, dims);
+    const between = op(step)('Relu', [turned.name], {}, dims);
+    const moved = [between, op(step)('Softmax', [between.name], { axis: pick % dims.length }, dims)][pick % 2]!;
+    return op(step)('Transpose', [moved.name], { perm: perm.map((_, axis) => perm.indexOf(axis)) }, x.dims);
   },
   (step) => {
     const { g, x, pick } = step;

@@ -1,6 +1,7 @@
 import type { Finding, Pass } from '../pass.ts';
 import { cancelTransposes } from './cancel-transposes.ts';
 import { type FoldConstantsOptions, foldConstants } from './fold-constants.ts';
+import { inlineBranches } from './inline-branches.ts';
 import { mergeCommonSubexpressions } from './merge-common-subexpressions.ts';
 import { removeDeadNodes } from './remove-dead-nodes.ts';
 import { removeIdentities } from './remove-identities.ts';
@@ -18,6 +19,7 @@ export function cleanUpPasses(options: FoldConstantsOptions = {}): readonly Pass
   return [
     removeDeadNodes,
     foldConstants(options),
+    inlineBranches,
     removeIdentities,
     simplifyShapes,
     cancelTransposes,

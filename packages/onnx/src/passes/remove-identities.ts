@@ -142,7 +142,7 @@ const rules: RewriteTable = {
   Xor: firstOf(neutral(1, 0), neutral(0, 0)),
 };
 
-function pass(site: Site, message: string, value = site.node.inputs[0]!): Rewrite | undefined {
+function pass(site: Site, message: string, value = site.node.inputs[0] ?? ''): Rewrite | undefined {
   return value === '' ? undefined : { message, alias: [value] };
 }
 
