@@ -57,7 +57,7 @@ const steps: readonly ((step: Step) => Made | undefined)[] = [
     if (x.dims.length === 0 && pick % 3 === 0) return undefined;
     const opType = number === 0 ? ['Add', 'Mul', 'Sub'][(pick >> 2) % 3]! : binary[pick % binary.length]!;
     const name = g.constant('c', constant);
-    const inputs = pick % 2 === 0 || opType === 'Div' ? [x.name, name] : [name, x.name];
+    const inputs = (pick >> 4) % 2 === 0 || opType === 'Div' ? [x.name, name] : [name, x.name];
     return op(step)(opType, inputs, {}, x.dims);
   },
   (step) => {
