@@ -15,7 +15,7 @@ export type FreezeAxisOptions = { readonly value: number } & (
  * `foldConstants` to compute.
  *
  * 1. A symbolic dimension becomes a number wherever its name stands: inputs, outputs, types of intermediate values, in
- *    subgraphs as well, and in products of dimensions (`2*batch`).
+ *    subgraphs as well, and in sums and products of dimensions (`2*batch`, `past + 1`).
  * 2. An axis of an input that has a name freezes the name, everywhere; one without a name is set there alone.
  * 3. An axis that has this size already is left as it is, and so is a model without the name.
  *

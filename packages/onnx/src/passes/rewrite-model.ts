@@ -12,7 +12,7 @@ import {
   usedValues,
 } from '../rewrite.ts';
 import { inferTypes, valueTypes } from '../types/infer.ts';
-import { inferNode } from '../types/infer-node.ts';
+import { inferNode, type Known } from '../types/infer-node.ts';
 import { knownTensor } from '../types/known-value.ts';
 import type { KnownValue } from '../types/rule.ts';
 import { constantNode, constantTensor } from './constant-tensor.ts';
@@ -251,7 +251,11 @@ class Walk {
       dims: (value) => type(value)?.dims,
       constant: (value) => find(scope, value, ({ constants }) => constants.get(value)),
       overridable: (value) => find(scope, value, ({ overridable }) => overridable.has(value)) ?? false,
-      known: (value) => knownValue(scope, value) ?? (value === node.outputs[0] ? inferKnown(scope, node) : undefined),
+      known: (value) => {
+        const found = knownValue(scope, value);
+        if (found !== undefined || !node.outputs.includes(value)) return found;
+        return inferKnown(scope, node)[node.outputs.indexOf(value)]?.elements;
+      },
       producer: (value) => scope.producer.get(value),
       uses: (value) => scope.uses.get(value) ?? 0,
       isOutput: (value) => scope.outputs.has(value),
@@ -300,17 +304,23 @@ function learn(scope: Scope, node: Node): void {
   }
   const tensor = constantTensor(node);
   if (tensor !== undefined) scope.constants.set(node.outputs[0]!, tensor);
-  const known = inferKnown(scope, node);
-  if (known !== undefined) scope.known.set(node.outputs[0]!, known);
+  for (const [index, { elements }] of inferKnown(scope, node).entries()) {
+    if (elements !== undefined) scope.known.set(node.outputs[index]!, elements);
+  }
 }
 
-function inferKnown(scope: Scope, node: Node): KnownValue | undefined {
-  if (!scope.typed) return undefined;
+function inferKnown(scope: Scope, node: Node): readonly Known[] {
+  if (!scope.typed) return [];
   const input = (index: number) => {
     const name = node.inputs[index]!;
     return { type: find(scope, name, ({ types }) => types.get(name)), elements: knownValue(scope, name) };
   };
-  return inferNode(node, { input })[0]?.elements;
+  try {
+    return inferNode(node, { input, version: scope.opsets[node.domain] });
+  } catch (error) {
+    if (isSlmError(error)) return [];
+    throw error;
+  }
 }
 
 /** Looks a value up in the innermost graph that defines it. */

@@ -1,4 +1,4 @@
-import { type Dim, int64, type Node } from '../model.ts';
+import { type Dim, int64, type Node, type Tensor } from '../model.ts';
 import { fromNumbers, integerRange } from '../number-formats.ts';
 import { rowOf } from '../operator.ts';
 import type { Pass } from '../pass.ts';
@@ -40,16 +40,26 @@ export const simplifyShapes: Pass = {
 
 function knownValue(site: Site): Rewrite | undefined {
   const { node } = site;
-  const [output = ''] = node.outputs;
-  if (node.opType === 'Constant' || rowOf(valueRules, node) === undefined || output === '') return undefined;
-  const [known, type] = [site.known(output), site.type(output)?.type];
-  if (known === undefined || type === undefined || !['int64', 'int32', 'bool'].includes(type)) return undefined;
-  if (!known.elements.every((element) => typeof element === 'number')) return undefined;
-  const elements = known.elements as readonly number[];
+  const outputs = node.outputs.filter((output) => output !== '');
+  if (node.opType === 'Constant' || rowOf(valueRules, node) === undefined) return undefined;
+  const constants = new Map<string, Tensor>();
+  for (const output of outputs) {
+    const tensor = knownTensorOf(site, output);
+    if (tensor === undefined) return undefined;
+    constants.set(output, tensor);
+  }
+  const shown = Array.from(constants.values(), ({ data }) => `[${data}]`).join(' and ');
+  return constants.size === 0 ? undefined : { message: `${node.opType} that is known: ${shown}`, nodes: [], constants };
+}
+
+/** A value whose elements are all known, as a tensor. */
+function knownTensorOf(site: Site, value: string): Tensor | undefined {
+  const [known, type] = [site.known(value), site.type(value)?.type];
+  if (known === undefined || (type !== 'int64' && type !== 'int32' && type !== 'bool')) return undefined;
   const [low, high] = type === 'bool' ? [0, 1] : type === 'int32' ? integerRange('int32')! : safe;
-  if (elements.some((element) => !(element >= low && element <= high))) return undefined;
-  const constants = new Map([[output, fromNumbers(type, known.dims, elements)]]);
-  return { message: `${node.opType} that is known: [${elements}]`, nodes: [], constants };
+  const { elements } = known;
+  const fits = elements.every((element) => typeof element === 'number' && element >= low && element <= high);
+  return fits ? fromNumbers(type, known.dims, elements as readonly number[]) : undefined;
 }
 
 /** Larger integers are not held exactly by {@link Site.known}. */
@@ -61,7 +71,7 @@ function sameElements(): RewriteRule {
   return (site) => {
     const { node } = site;
     const [output = ''] = node.outputs;
-    if (rowOf(valueRules, node) === undefined || output === '') return undefined;
+    if (rowOf(valueRules, node) === undefined || output === '' || node.outputs.length !== 1) return undefined;
     const [known, type] = [site.known(output), site.type(output)?.type];
     if (known === undefined || (type !== 'int64' && type !== 'int32') || known.elements.includes(undefined))
       return undefined;
@@ -117,6 +127,7 @@ const rules: RewriteTable = {
     if (intOf(node, 'allowzero', 0) !== 0 && sizes.includes(0)) return undefined;
     const target = reshapeTarget(site.dims(node.inputs[0]!), sizes);
     if (target !== undefined) return withTarget(site, target);
+    if (sizes.includes(0)) return undefined;
     const open = sizes.map((size) => size ?? '?').join(', ');
     return { skip: `Reshape to [${open}]: more than one size is neither a number nor copied` };
   },
