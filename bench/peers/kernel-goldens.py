@@ -244,6 +244,15 @@ def strings():
                                                            "pool_strings": ["a", "b", "c", "b", "a", "a", "b"]}, opset=9)
 
 
+def patterns():
+    samples = texts("", "a", "aab", "ab12", "x.y@mail.org", "foo-bar", "]", "a\nb", "é", "2024-01-31", "aaaa", "tab\t", "$5", "ABC", "{1}")
+    for pattern in [r"a*b?", r"(a|b)+\d{2}", r"[\w.%+-]+@[a-z]+\.(org|com)", r"(foo|bar)(-(?:foo|bar))?", r"[]]", r"a.b", r"a[^x]b", r"\pL",
+                    r"\d{4}-\d\d-\d{2}", r"a{2,3}", r"(a{2}){1,}", r"^\w+$", r"\S+", r"\w+\s", r"\$[0-9]", r"(?P<up>[A-Z])+?[^a-z]*", r"",
+                    r"(a*)*(a*)*b?", r"\x41BC", r"\x{e9}|.", r"[[:alpha:]\d]+", r"[^[:space:]]*", r"\w+\b.\b.*",
+                    r"[[]?a\B.*", r"{\d}", r"[\s\w]+"]:
+        yield case("RegexFullMatch", [samples], {"pattern": pattern}, opset=20)
+
+
 def tensor(array):
     return numpy_helper.from_array(np.asarray(array), "t")
 
@@ -290,7 +299,7 @@ def optimizers():
 
 
 families = {"convolution": convolution, "pooling": pooling, "resizing": resizing, "sampling": sampling, "detection": detection,
-            "signal": signal, "strings": strings, "classic": classic, "optimizers": optimizers}
+            "signal": signal, "strings": strings, "patterns": patterns, "classic": classic, "optimizers": optimizers}
 
 if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 import type { Kernel, KernelContext } from '../kernel.ts';
 import type { TensorValue } from '../value.ts';
 import { broadcastDims, broadcastTo, size } from '../value.ts';
+import { fullMatch } from './regular-expression.ts';
 import { zeros } from './zeros.ts';
 
 /** Texts of a required input. */
@@ -61,6 +62,12 @@ export const strings: Readonly<Record<string, Kernel>> = {
       readonly string[],
     ];
     return [{ type: 'string', dims, data: a.map((text, i) => text + b[i]!) }];
+  },
+  /** Whether the whole of every text matches a pattern of RE2. */
+  RegexFullMatch: (c) => {
+    const x = texts(c, 0);
+    const matches = fullMatch(c.text('pattern', ''), c.refuse);
+    return [{ type: 'bool', dims: x.dims, data: Float64Array.from(x.data, (text) => (matches(text) ? 1 : 0)) }];
   },
   /** Drops stop words, then changes the case; what is left of nothing is one empty text. */
   StringNormalizer: (c) => {
