@@ -1,9 +1,9 @@
 """Compares the type and shape inference of packages/onnx with onnx.shape_inference, value by value.
 
 Needs `onnx` and a built packages/onnx (`npx tsc -b packages/onnx`). Takes models or folders of models; each is inferred
-as it is and with `--strip` without what it says of its intermediate values and of the shapes of its outputs. Values of
-the main graph are equal, known better here, known better there, or contradict each other; a name of ours where theirs
-has another name counts as equal (`names` counts them). `--symbolic` adds ONNX Runtime's symbolic inference as the peer.
+as it is, or with `--strip` without what it says of its intermediate values and its outputs. Values, those of subgraphs
+among them, are equal, known better here, known better there, or contradict each other; a name of ours where theirs has
+another name counts as equal (`--verbose` prints them). With `--symbolic` the peer is ONNX Runtime's symbolic inference.
 
     python bench/peers/compare-inference.py [--strip] [--symbolic] [--verbose] PATH…
 """
@@ -25,10 +25,16 @@ const {{ decodeModel, inferTypes, valueTypes, dataTypes }} = await import('{DIST
 for await (const path of createInterface({{ input: process.stdin }})) {{
   let found = {{}};
   const start = performance.now();
-  try {{
-    const {{ graph }} = inferTypes(decodeModel(readFileSync(path)));
+  const note = (graph, prefix) => {{
     for (const [name, type] of valueTypes(graph))
-      found[name] = [dataTypes[type.type].number, type.dims?.map((dim) => dim ?? null) ?? null];
+      found[prefix + name] = [dataTypes[type.type].number, type.dims?.map((dim) => dim ?? null) ?? null];
+    graph.nodes.forEach((node, index) => {{
+      for (const [name, {{ kind, value }}] of Object.entries(node.attributes))
+        if (kind === 'graph') note(value, `${{prefix}}${{index}}.${{name}}/`);
+    }});
+  }};
+  try {{
+    note(inferTypes(decodeModel(readFileSync(path))).graph, '');
   }} catch (error) {{
     found = String(error.code ? error.message : error.stack);
   }}
@@ -39,7 +45,7 @@ for await (const path of createInterface({{ input: process.stdin }})) {{
 
 def dim(value):
     if value.HasField("dim_value"):
-        return value.dim_value
+        return value.dim_value if value.dim_value >= 0 else None
     text = value.dim_param if value.HasField("dim_param") else ""
     return None if text == "" or text.startswith("unk__") else text
 
@@ -58,15 +64,37 @@ def theirs(model, symbolic):
         model = SymbolicShapeInference.infer_shapes(model, auto_merge=True)
     else:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
-    values = [*model.graph.value_info, *model.graph.output]
-    return {value.name: type_of(value) for value in values if type_of(value) is not None}
+    return {name: type_of(value) for name, value in values(model.graph) if type_of(value) is not None}
 
 
-def strip(model):
-    del model.graph.value_info[:]
-    for output in model.graph.output:
+def values(graph, prefix=""):
+    """Intermediate values and outputs, with those of subgraphs under the place of their node."""
+    for value in [*graph.value_info, *graph.output]:
+        yield prefix + value.name, value
+    for index, node in enumerate(graph.node):
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from values(attribute.g, f"{prefix}{index}.{attribute.name}/")
+
+
+def producers(graph, prefix=""):
+    for index, node in enumerate(graph.node):
+        for name in node.output:
+            yield prefix + name, node.op_type
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from producers(attribute.g, f"{prefix}{index}.{attribute.name}/")
+
+
+def strip(graph):
+    del graph.value_info[:]
+    for output in graph.output:
         if output.type.HasField("tensor_type"):
             output.ClearField("type")
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                strip(attribute.g)
 
 
 def without_data(model):
@@ -121,10 +149,10 @@ def main():
             model = onnx.load(file, load_external_data=False)
             without_data(model)
             if options.strip:
-                strip(model)
+                strip(model.graph)
             written = pathlib.Path(folder) / f"{index}.onnx"
             written.write_bytes(model.SerializeToString())
-            producers = {name: n for n in model.graph.node for name in n.output}
+            makers = dict(producers(model.graph))
             node.stdin.write(f"{written}\n")
             node.stdin.flush()
             found, milliseconds = json.loads(node.stdout.readline())
@@ -150,10 +178,10 @@ def main():
                 if named and options.verbose:
                     print(f"name: {file.name} {name}: ours {found[name]}, theirs {their}")
                 if result in ("contradiction", "theirs"):
-                    op = producers[name].op_type if name in producers else "input"
+                    op = makers.get(name, "input")
                     where = "/".join(file.parts[-2:])
                     print(f"{result}: {where} {name} ({op}): ours {found.get(name)}, theirs {their}")
-            counts["ours"] += sum(1 for name in found if name in producers and name not in truth)
+            counts["ours"] += sum(1 for name in found if name in makers and name not in truth)
     node.stdin.close()
     node.wait()
     print(dict(models), dict(counts), f"{names} equal but for names; slowest {slowest[0]:.0f} ms {slowest[1]}")
