@@ -20,15 +20,17 @@ SCALARS = {1: "double", 2: "float", 3: "int64", 4: "uint64", 5: "int32", 9: "str
 KINDS = "float int string tensor graph floats ints strings tensors graphs".split()
 KINDS = {number + 1: kind for number, kind in enumerate(KINDS)} | {11: "sparse", 12: "sparses", 13: "type", 14: "types"}
 UNBOUNDED = 2147483647
+NAMES = {"float": "float32", "double": "float64"}
 
 
 def ours():
     script = (
         f"const schema = await import('{DIST.as_uri()}/io/schema.js');"
         f"const check = await import('{DIST.as_uri()}/check/signatures.js');"
+        f"const operands = await import('{DIST.as_uri()}/check/operand-types.js');"
         f"const {{ dataTypes }} = await import('{DIST.as_uri()}/data-type.js');"
         "const types = Object.fromEntries(Object.entries(dataTypes).map(([name, row]) => [name, row.number]));"
-        "console.log(JSON.stringify([schema.onnxSchema, check.onnxSignatures, check.microsoftSignatures, check.newestOpset, types]));"
+        "console.log(JSON.stringify([schema.onnxSchema, check.onnxSignatures, check.microsoftSignatures, check.newestOpset, types, operands.operandTypes]));"
     )
     return json.loads(subprocess.check_output(["node", "--input-type=module", "-e", script]))
 
@@ -100,25 +102,65 @@ def onnx_signatures():
     return table_of(onnx.defs.get_all_schemas_with_history())
 
 
-def microsoft_signatures():
+def microsoft_schemas():
     """ONNX Runtime's, where the package is there."""
     try:
         from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
     except ImportError:
         return None
-    mine = [s for s in get_all_operator_schema() if s.domain == "com.microsoft" or s.name == "SimplifiedLayerNormalization"]
-    return table_of(mine)
+    return [s for s in get_all_operator_schema() if s.domain == "com.microsoft" or s.name == "SimplifiedLayerNormalization"]
+
+
+def microsoft_signatures():
+    schemas = microsoft_schemas()
+    return schemas and table_of(schemas)
+
+
+def operand_types(schemas):
+    """One text per operator whose inputs must agree: a letter or an element type per input, the newest version's."""
+    newest = {}
+    for schema in sorted((s for s in schemas if not s.deprecated), key=lambda s: s.since_version):
+        newest[f"{schema.domain}.{schema.name}" if schema.domain else schema.name] = schema
+    rows = {}
+    for key, schema in sorted(newest.items()):
+        constraint = {}
+        for each in schema.type_constraints:
+            name = getattr(each, "type_param_str", None) or getattr(each, "typeParamStr")
+            allowed = getattr(each, "allowed_type_strs", None) or getattr(each, "allowedTypeStrs")
+            constraint[name] = list(allowed)
+        words, letters = [], {}
+        for formal in schema.inputs:
+            name = getattr(formal, "type_str", None) or getattr(formal, "typeStr")
+            allowed = constraint.get(name, [name])
+            variadic = str(formal.option).split(".")[-1] == "Variadic"
+            if len(allowed) == 1 and allowed[0].startswith("tensor("):
+                word = NAMES.get(allowed[0][7:-1], allowed[0][7:-1])
+            elif name in constraint and all(text.startswith("tensor(") for text in allowed):
+                word = letters.setdefault(name, "TUVWXYZABCDEF"[len(letters)])
+            else:
+                word = "*"
+            if variadic and not getattr(formal, "is_homogeneous", getattr(formal, "isHomogeneous", True)):
+                word = "*"
+            words.append(word + ("…" if variadic and word != "*" else ""))
+        counts = {word: sum(w.rstrip("…") == word.rstrip("…") for w in words) for word in words}
+        alone = {w for w in words if len(w) == 1 and counts[w] == 1}
+        words = ["*" if word in alone else word for word in words]
+        while words and words[-1] == "*":
+            words.pop()
+        if words:
+            rows[key] = " ".join(words)
+    return rows
 
 
 def write(name, doc, rows):
-    lines = ["/**", f" * {doc}", " * Written by `bench/peers/onnx-schema.py --write`; the form is that of `signatures.ts`.", " */"]
+    lines = ["/**", f" * {doc}", " * Written by `bench/peers/onnx-schema.py --write`.", " */"]
     lines.append(f"export const {name}: Readonly<Record<string, string>> = {{")
     for key, text in rows.items():
         shown = key if key.isidentifier() else f"'{key}'"
         line = f"  {shown}: '{text}',"
         lines.extend([line] if len(line) <= 120 else [f"  {shown}:", f"    '{text}',"])
     lines.append("};\n")
-    file = re.sub("S", "-s", name) + ".ts"
+    file = re.sub("([A-Z])", lambda letter: f"-{letter[0].lower()}", name) + ".ts"
     (DIST.parent / "src" / "check" / file).write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -133,17 +175,24 @@ def compare(what, table, truth):
 
 def main():
     truth, theirs = onnx_signatures(), microsoft_signatures()
+    types_of = operand_types(onnx.defs.get_all_schemas_with_history())
+    if theirs is not None:
+        types_of |= operand_types(microsoft_schemas())
     if "--write" in sys.argv:
         write("onnxSignatures", "Signatures of the operators of the ONNX project's own domains.", truth)
         if theirs is not None:
             write("microsoftSignatures", "Signatures of the operators that ONNX Runtime adds.", theirs)
+        if theirs is not None:
+            doc = "Element types of inputs, read by `operand-types.ts`."
+            write("operandTypes", doc, types_of)
         subprocess.check_call(["npx", "tsc", "-b", str(DIST.parent)])
-    schema, table, microsoft, newest, types = ours()
+    schema, table, microsoft, newest, types, operands = ours()
     messages_ = descriptor()
     wrong = compare("message", schema, messages_)
     wrong += compare("operator", table, truth)
     if theirs is not None:
         wrong += compare("operator", microsoft, theirs)
+        wrong += compare("operands", operands, types_of)
     wrong += compare("newest opset", {"": newest}, {"": onnx.defs.onnx_opset_version()})
     numbers = sorted(set(onnx.TensorProto.DataType.values()) - {0})
     wrong += compare("element types", {"numbers": sorted(types.values())}, {"numbers": numbers})

@@ -1,6 +1,6 @@
 /**
  * Signatures of the operators that ONNX Runtime adds.
- * Written by `bench/peers/onnx-schema.py --write`; the form is that of `signatures.ts`.
+ * Written by `bench/peers/onnx-schema.py --write`.
  */
 export const microsoftSignatures: Readonly<Record<string, string>> = {
   SimplifiedLayerNormalization: '1 2 1..2 axis:int epsilon:float stash_type:int',

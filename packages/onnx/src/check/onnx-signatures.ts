@@ -1,6 +1,6 @@
 /**
  * Signatures of the operators of the ONNX project's own domains.
- * Written by `bench/peers/onnx-schema.py --write`; the form is that of `signatures.ts`.
+ * Written by `bench/peers/onnx-schema.py --write`.
  */
 export const onnxSignatures: Readonly<Record<string, string>> = {
   Abs: '1 1 1 consumed_inputs:ints | 6 1 1 -consumed_inputs',

@@ -1,5 +1,6 @@
 import type { Dim, Node, ValueType } from '../model.ts';
 import { rowOf } from '../operator.ts';
+import { checkOperandTypes } from './check-operand-types.ts';
 import { asTensor, type KnownValue, type RuleContext, tensor } from './rule.ts';
 import { typeRules } from './table.ts';
 import { valueRules } from './value-rules.ts';
@@ -22,7 +23,7 @@ export interface NodeFacts {
 
 /**
  * Types of a node's outputs and what is known of their elements, from those of its inputs; nothing where the tables
- * have no row. Throws `ONNX_INVALID` where shapes contradict each other.
+ * have no row. Throws `ONNX_INVALID` where element types do not fit or shapes contradict each other.
  */
 export function inferNode(node: Node, facts: NodeFacts): readonly Known[] {
   const rule = rowOf(typeRules, node);
@@ -30,6 +31,7 @@ export function inferNode(node: Node, facts: NodeFacts): readonly Known[] {
   if (rule === undefined && valueRule === undefined) return [];
   const inputs = node.inputs.map((name, index) => (name === '' ? undefined : facts.input(index)));
   const values = inputs.map((input) => input?.type);
+  checkOperandTypes(node, values);
   const context: RuleContext = {
     node,
     version: facts.version ?? Number.POSITIVE_INFINITY,

@@ -42,7 +42,8 @@ interface Scope {
  * type: a pass that changes a value's shape drops its type. The same object when nothing is new.
  *
  * A slice to a named size (positions of a sequence) is taken to lie within the axis.
- * Throws `ONNX_INVALID` where shapes contradict each other, for example inner sizes of a MatMul.
+ * Throws `ONNX_INVALID` where element types do not fit an operator or shapes contradict each other, for example inner
+ * sizes of a MatMul.
  */
 export function inferTypes(model: Model): Model {
   const functions = new Map((model.functions ?? []).map((local) => [functionKey(local), local]));

@@ -143,9 +143,12 @@ export function sameType(a: ValueType | undefined, b: ValueType | undefined): bo
 }
 
 /** An `ONNX_INVALID` error that names the node. */
-export function invalid(node: Node, expected: string, got: string): SlmError {
+export function invalid(node: Node, expected: string, got: string, hint?: string): SlmError {
   const where = `node ${JSON.stringify(node.name || node.outputs[0] || '')} (${node.opType})`;
-  return new SlmError('ONNX_INVALID', `${where}: expected ${expected}, got ${got}`);
+  return new SlmError(
+    'ONNX_INVALID',
+    `${where}: expected ${expected}, got ${got}${hint === undefined ? '' : ` (${hint})`}`,
+  );
 }
 
 /** The same rule for several operators, named in a text with spaces between. */
