@@ -43,7 +43,7 @@ export function checkKernel(c: KernelContext, x: Value, w: Value): readonly numb
   return kernel;
 }
 
-/** `x [N, C, …space] ∗ w [M, C/groups, …kernel] + bias [M]`, as `[N, M, …windows]`. */
+/** `x [N, C, …space] ∗ w [M, C/groups, …kernel] + bias [M]`, as `[N, M, …windows]`: one patch of `x`, padded with zeros, at a time. */
 function convolve(c: KernelContext, type: DataType, x: Value, w: Value, bias: Value | undefined): Value {
   const kernel = checkKernel(c, x, w);
   const [batch, channels, filters, depth] = [x.dims[0]!, x.dims[1]!, w.dims[0]!, w.dims[1]!];
@@ -55,18 +55,22 @@ function convolve(c: KernelContext, type: DataType, x: Value, w: Value, bias: Va
   if (y.data.length === 0) return y;
   const [overSize, kernelSize, ySize] = [size(windows.over), size(kernel), size(windows.count)];
   const perGroup = filters / groups;
+  const patch = new Float64Array(depth * kernelSize);
   eachWindow(c, windows, (window, taps) => {
     for (let n = 0; n < batch; n++) {
-      for (let m = 0; m < filters; m++) {
-        let sum = bias ? bias.data[m]! : 0;
-        let from = (n * channels + Math.floor(m / perGroup) * depth) * overSize;
-        let weights = m * depth * kernelSize;
+      for (let group = 0; group < groups; group++) {
+        patch.fill(0);
         for (let channel = 0; channel < depth; channel++) {
-          for (let t = 0; t < taps.length; t++) sum += x.data[from + taps.at[t]!]! * w.data[weights + taps.kernel[t]!]!;
-          from += overSize;
-          weights += kernelSize;
+          const from = (n * channels + group * depth + channel) * overSize;
+          const to = channel * kernelSize;
+          for (let t = 0; t < taps.length; t++) patch[to + taps.kernel[t]!] = x.data[from + taps.at[t]!]!;
         }
-        y.data[(n * filters + m) * ySize + window] = sum;
+        for (let m = group * perGroup; m < (group + 1) * perGroup; m++) {
+          let sum = bias ? bias.data[m]! : 0;
+          const weights = m * patch.length;
+          for (let i = 0; i < patch.length; i++) sum += patch[i]! * w.data[weights + i]!;
+          y.data[(n * filters + m) * ySize + window] = sum;
+        }
       }
     }
   });
