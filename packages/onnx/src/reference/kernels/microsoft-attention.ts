@@ -107,7 +107,7 @@ export function projectedAttention(c: KernelContext, projection: Projection): Va
 /** The query, key and value of MultiHeadAttention, from whichever inputs pack them, before the past. */
 function unpackedHeads(c: KernelContext): Pick<Heads, 'query' | 'key' | 'value'> {
   const [q, k, v, bias, heads] = [c.input(0), c.optional(1), c.optional(2), c.optional(3), c.int('num_heads', 0)];
-  const widths = { query: size(q.dims.slice(2)) / (q.dims.length === 5 ? 3 : 1) };
+  const width = size(q.dims.slice(2)) / (q.dims.length === 5 ? 3 : 1);
   const biasOf = (x: Value, from: number): Value => {
     if (!bias) return x;
     const part = bias.data.subarray(from, from + x.dims[2]!);
@@ -126,9 +126,9 @@ function unpackedHeads(c: KernelContext): Pick<Heads, 'query' | 'key' | 'value'>
     expectRank(c, 'operands', x, 3);
     return splitHeads(c, biasOf(x, from), heads);
   };
-  const [keyFrom, valueFrom] = [widths.query, 2 * widths.query];
+  const [keyFrom, valueFrom] = [width, 2 * width];
   if (q.dims.length === 5) {
-    const [query, key, value] = [0, 1, 2].map((i) => ready(unpack(q, 3, i), i * widths.query));
+    const [query, key, value] = [0, 1, 2].map((i) => ready(unpack(q, 3, i), i * width));
     return { query: query!, key: key!, value: value! };
   }
   const query = ready(q, 0);

@@ -121,6 +121,19 @@ it.each(facts)('%s (%#)', async (key, inputs, attributes, expected) => {
   expect(got.data.length).toBe(expected.length);
 });
 
+it('MultiHeadAttention takes queries, keys and values apart or packed', async () => {
+  // one sample of two tokens and two heads of one element: [batch, sequence, heads, part, size]
+  const packed = [0.5, 3, 7, -1, 2, 8, 1.5, -2, 9, 0.25, 4, 6];
+  const part = (index: number, of: number, elements: readonly number[]) => elements.filter((_, i) => i % of === index);
+  const [q, k, v] = [0, 1, 2].map((index) => float32(part(index, 3, packed), [1, 2, 2]));
+  const pairs = packed.filter((_, i) => i % 3 !== 0);
+  const key = 'com.microsoft.MultiHeadAttention';
+  const apart = await run(key, [q, k, v], { num_heads: 2 });
+  expect(Array.from(apart.data as Float32Array).every((x) => x > 6 && x < 9)).toBe(true);
+  expect(await run(key, [float32(packed, [1, 2, 2, 3, 1])], { num_heads: 2 })).toEqual(apart);
+  expect(await run(key, [q, float32(pairs, [1, 2, 2, 2, 1])], { num_heads: 2 })).toEqual(apart);
+});
+
 /** Malformed nodes: operator, inputs, attributes, code and part of the message. */
 const malformed: readonly (readonly [
   string,
