@@ -69,6 +69,13 @@ describe('fold-constants', () => {
     expect(model.graph.nodes[0]!.outputs).toEqual(['y']);
   });
 
+  it('makes no initializers up to IR version 3, where each is an input', async () => {
+    const older = { ...adding((g) => g.op('Neg', [g.op('Constant', [], { value: x })]), 9), irVersion: 3 };
+    const { model, operators } = await applyPass(foldConstants(), older, { x });
+    expect(operators).toBe('Constant Add Identity');
+    expect(model.graph.initializers.size).toBe(0);
+  });
+
   it('computes all outputs of a node, and leaves those out that are left out', async () => {
     const g = createGraphBuilder('split');
     const source = g.constant('a', float32([1, 5, 3, 4]));

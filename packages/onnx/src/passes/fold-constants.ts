@@ -36,7 +36,7 @@ const bounded: ReadonlySet<string> = new Set(['Compress', 'NonZero', 'StringSpli
 /**
  * Computes what depends on constants only, with the reference interpreter:
  *
- * 1. a Constant node becomes an initializer (in a local function and as a graph output it stays a node),
+ * 1. a Constant node becomes an initializer (in a local function, as a graph output and up to IR version 3 it stays a node),
  * 2. a node of which all inputs are constants becomes its results.
  *
  * Refused, with the reason in the findings: operators of `keep`; random operators; results that are larger by more than
@@ -72,9 +72,9 @@ export function foldConstants(options: FoldConstantsOptions = {}): Pass {
   return { name: 'fold-constants', run: (model) => rewriteModel(model, () => rule) };
 }
 
-function liftConstant({ node, inFunction, isOutput }: Site): Rewrite | undefined {
+function liftConstant({ node, constantsAreNodes, isOutput }: Site): Rewrite | undefined {
   const [output] = node.outputs;
-  if (inFunction || output === undefined || isOutput(output)) return undefined;
+  if (constantsAreNodes || output === undefined || isOutput(output)) return undefined;
   const tensor = constantTensor(node);
   if (tensor === undefined) return { skip: 'the value of the Constant is no dense tensor' };
   return { message: 'constant as an initializer', nodes: [], constants: new Map([[output, tensor]]) };

@@ -29,8 +29,9 @@ const MAX_ROUNDS = 40;
  * 1. A graph output keeps its name: the node that makes the value in its place takes the name over; where that cannot
  *    be (an input, an initializer, a value of an outer graph, another output), an Identity stays.
  * 2. Values with a quantization annotation are not replaced; parameters of annotations follow their values.
- * 3. In local functions constants become Constant nodes, nothing is known of types, and nodes with a reference to an
- *    attribute of the function stay; so do calls of local functions.
+ * 3. In local functions constants become Constant nodes (as in models up to IR version 3, where each initializer is an
+ *    input), nothing is known of types, and nodes with a reference to an attribute of the function stay; so do calls of
+ *    local functions.
  * 4. Where types contradict each other, rules see none.
  *
  * `begin` is called once per graph and walk, and gives the rule to apply there. The model is the same object when no
@@ -57,7 +58,7 @@ export function rewriteModel(model: Model, begin: () => RewriteRule): PassResult
 interface Scope {
   readonly outer: Scope | undefined;
   readonly opsets: Readonly<Record<string, number>>;
-  readonly inFunction: boolean;
+  readonly constantsAreNodes: boolean;
   /** False where nothing is known of types. */
   readonly typed: boolean;
   readonly defined: Set<string>;
@@ -89,7 +90,7 @@ class Walk {
   run(): Model {
     const { opsets, functions } = this.#model;
     const typed = this.#inferred();
-    const graph = this.#graph(this.#model.graph, typed?.graph, undefined, opsets, false);
+    const graph = this.#graph(this.#model.graph, typed?.graph, undefined, opsets, this.#model.irVersion < 4);
     const bodies = functions?.map((local) => this.#function(local));
     const same = graph === this.#model.graph && (bodies ?? []).every((body, index) => body === functions![index]);
     return same ? this.#model : { ...this.#model, graph, ...(bodies && { functions: bodies }) };
@@ -124,9 +125,9 @@ class Walk {
     typed: Graph | undefined,
     outer: Scope | undefined,
     opsets: Readonly<Record<string, number>>,
-    inFunction: boolean,
+    constantsAreNodes: boolean,
   ): Graph {
-    const scope = openScope(graph, typed, outer, opsets, inFunction);
+    const scope = openScope(graph, typed, outer, opsets, constantsAreNodes);
     const rule = this.#begin();
     const annotated = new Set(graph.quantization?.map(({ tensor }) => tensor));
     const aliases = new Map<string, string>();
@@ -144,7 +145,7 @@ class Walk {
       for (const [name, tensor] of tensors ?? []) {
         scope.constants.set(name, tensor);
         scope.types.set(name, { type: tensor.type, dims: tensor.dims });
-        if (inFunction || scope.outputs.has(name)) emit(constantNode(this.#fresh(name), name, tensor));
+        if (constantsAreNodes || scope.outputs.has(name)) emit(constantNode(this.#fresh(name), name, tensor));
         else {
           scope.defined.add(name);
           added.set(name, tensor);
@@ -173,7 +174,7 @@ class Walk {
       const inner = mapSubgraphs(renameUses(original, aliases), (subgraph, attribute, index) => {
         const other = typed?.nodes[position]?.attributes[attribute];
         const twin = other?.kind === 'graph' ? other.value : other?.kind === 'graphs' ? other.value[index] : undefined;
-        return this.#graph(subgraph, twin, scope, opsets, inFunction);
+        return this.#graph(subgraph, twin, scope, opsets, constantsAreNodes);
       });
       changed ||= inner !== original;
       const where = inner.name || inner.outputs.join(' ');
@@ -231,7 +232,8 @@ class Walk {
     if (!('alias' in rewrite)) return undefined;
     const marked = node.outputs.find((output) => annotated.has(output));
     if (marked !== undefined) return `${rewrite.message}: ${JSON.stringify(marked)} carries a quantization annotation`;
-    const hidden = rewrite.alias.find((value) => this.#shadowed.has(value));
+    const names = [...rewrite.alias, ...node.outputs.filter((output) => scope.outputs.has(output))];
+    const hidden = names.find((value) => this.#shadowed.has(value));
     if (hidden !== undefined) return `${rewrite.message}: a subgraph has a ${JSON.stringify(hidden)} of its own`;
     if (node.opType !== 'Identity' || !scope.outputs.has(node.outputs[0]!)) return undefined;
     const [source] = rewrite.alias;
@@ -246,7 +248,7 @@ class Walk {
       node,
       opsets: scope.opsets,
       opset: scope.opsets[''] ?? scope.opsets['ai.onnx'] ?? 1,
-      inFunction: scope.inFunction,
+      constantsAreNodes: scope.constantsAreNodes,
       type,
       dims: (value) => type(value)?.dims,
       constant: (value) => find(scope, value, ({ constants }) => constants.get(value)),
@@ -257,7 +259,7 @@ class Walk {
         return inferKnown(scope, node)[node.outputs.indexOf(value)]?.elements;
       },
       producer: (value) => scope.producer.get(value),
-      uses: (value) => scope.uses.get(value) ?? 0,
+      uses: (value) => (scope.defined.has(value) ? (scope.uses.get(value) ?? 0) : Number.POSITIVE_INFINITY),
       isOutput: (value) => scope.outputs.has(value),
       fresh: this.#fresh,
     };
@@ -269,7 +271,7 @@ function openScope(
   typed: Graph | undefined,
   outer: Scope | undefined,
   opsets: Readonly<Record<string, number>>,
-  inFunction: boolean,
+  constantsAreNodes: boolean,
 ): Scope {
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const uses = new Map<string, number>();
@@ -282,7 +284,7 @@ function openScope(
   return {
     outer,
     opsets,
-    inFunction,
+    constantsAreNodes,
     typed: typed !== undefined,
     defined: new Set([...inputs, ...graph.initializers.keys(), ...(graph.sparseInitializers?.keys() ?? [])]),
     outputs: new Set(graph.outputs.map(({ name }) => name)),

@@ -10,8 +10,8 @@ export interface Site {
   readonly opsets: Readonly<Record<string, number>>;
   /** Version of ai.onnx in force here. */
   readonly opset: number;
-  /** True in the body of a local function, where constants are nodes and attributes may be references. */
-  readonly inFunction: boolean;
+  /** True where constants cannot be initializers: in local functions, and up to IR version 3. */
+  readonly constantsAreNodes: boolean;
   /** Type of a value, inferred or declared. */
   type(value: string): TensorType | undefined;
   /** Dimensions of a value. */
@@ -24,7 +24,7 @@ export interface Site {
   known(value: string): KnownValue | undefined;
   /** The node of this graph that makes a value. */
   producer(value: string): Node | undefined;
-  /** How often a value is used, as a graph output too. */
+  /** How often a value is used, as a graph output too; without bound where it is a value of an outer graph. */
   uses(value: string): number;
   /** True for an output of this graph. */
   isOutput(value: string): boolean;
