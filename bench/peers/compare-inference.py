@@ -3,9 +3,10 @@
 Needs `onnx` and a built packages/onnx (`npx tsc -b packages/onnx`). Takes models or folders of models; each is inferred
 as it is, or with `--strip` without what it says of its intermediate values and its outputs. Values, those of subgraphs
 among them, are equal, known better here, known better there, or contradict each other; a name of ours where theirs has
-another name counts as equal (`--verbose` prints them). With `--symbolic` the peer is ONNX Runtime's symbolic inference.
+another name counts as equal (`--verbose` prints them). With `--symbolic` the peer is ONNX Runtime's symbolic inference;
+with `--run batch=2,sequence=5` it is what ONNX Runtime computes from ones of these sizes.
 
-    python bench/peers/compare-inference.py [--strip] [--symbolic] [--verbose] PATH…
+    python bench/peers/compare-inference.py [--strip] [--symbolic | --run NAME=SIZE,…] [--verbose] PATH…
 """
 
 import argparse
@@ -22,12 +23,15 @@ OURS = f"""
 import {{ readFileSync }} from 'node:fs';
 import {{ createInterface }} from 'node:readline';
 const {{ decodeModel, inferTypes, valueTypes, dataTypes }} = await import('{DIST.as_uri()}/index.js');
+const {{ substitute }} = await import('{DIST.as_uri()}/types/dims.js');
+const sizes = new Map(JSON.parse(process.argv[1] ?? '[]'));
+const size = (dim) => (sizes.size === 0 ? dim : substitute(dim, sizes)) ?? null;
 for await (const path of createInterface({{ input: process.stdin }})) {{
   let found = {{}};
   const start = performance.now();
   const note = (graph, prefix) => {{
     for (const [name, type] of valueTypes(graph))
-      found[prefix + name] = [dataTypes[type.type].number, type.dims?.map((dim) => dim ?? null) ?? null];
+      found[prefix + name] = [dataTypes[type.type].number, type.dims?.map(size) ?? null];
     graph.nodes.forEach((node, index) => {{
       for (const [name, {{ kind, value }}] of Object.entries(node.attributes))
         if (kind === 'graph') note(value, `${{prefix}}${{index}}.${{name}}/`);
@@ -55,6 +59,29 @@ def type_of(value):
     if not value.type.HasField("tensor_type") or tensor.elem_type == 0:
         return None
     return [tensor.elem_type, [dim(d) for d in tensor.shape.dim] if tensor.HasField("shape") else None]
+
+
+def computed(file, sizes):
+    """Types of what ONNX Runtime makes of ones."""
+    import numpy as np
+    import onnxruntime
+
+    model = onnx.load(file)
+    outputs = {output.name for output in model.graph.output}
+    for name in [name for node in model.graph.node for name in node.output if name and name not in outputs]:
+        model.graph.output.append(onnx.ValueInfoProto(name=name))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    feeds = {}
+    for each in model.graph.input:
+        number, dims = type_of(each)
+        shape = [sizes.get(dim, dim) for dim in dims]
+        feeds[each.name] = np.ones(shape, dtype=onnx.helper.tensor_dtype_to_np_dtype(number))
+    names = [output.name for output in session.get_outputs()]
+    made = zip(names, session.run(names, feeds))
+    return {name: [onnx.helper.np_dtype_to_tensor_dtype(a.dtype), list(a.shape)] for name, a in made if hasattr(a, "shape")}
 
 
 def theirs(model, symbolic):
@@ -137,12 +164,15 @@ def main():
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--strip", action="store_true")
     parser.add_argument("--symbolic", action="store_true")
+    parser.add_argument("--run", default="")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
+    sizes = {name: int(size) for name, size in (each.split("=") for each in options.run.split(",") if each)}
     files = []
     for path in map(pathlib.Path, options.paths):
         files.extend(sorted(path.rglob("*.onnx")) if path.is_dir() else [path])
-    node = subprocess.Popen(["node", "--input-type=module", "-e", OURS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = ["node", "--input-type=module", "-e", OURS, json.dumps(list(sizes.items()))]
+    node = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     counts, models, slowest, names = collections.Counter(), collections.Counter(), (0.0, ""), 0
     with tempfile.TemporaryDirectory() as folder:
         for index, file in enumerate(files):
@@ -159,7 +189,7 @@ def main():
             slowest = max(slowest, (milliseconds, str(file)))
             written.unlink()
             try:
-                truth = theirs(model, options.symbolic)
+                truth = computed(file, sizes) if sizes else theirs(model, options.symbolic)
             except Exception as error:  # noqa: BLE001
                 models["theirs refuses"] += 1
                 if options.verbose:

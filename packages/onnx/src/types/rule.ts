@@ -43,7 +43,7 @@ export interface ValueContext extends RuleContext {
 }
 
 /** More axes than any tensor has. */
-export const MAX_RANK = 1024;
+const MAX_RANK = 1024;
 
 /** An attribute by name; never something inherited. */
 export function attributeOf(node: Node, name: string): Attribute | undefined {
@@ -162,11 +162,4 @@ export const sameAsFirst: TypeRule = ({ values: [x] }) => [x];
 /** One output of the first input's shape and another element type. */
 export function sameShape(type: DataType): TypeRule {
   return ({ inputs: [x] }) => [tensor(type, x?.dims)];
-}
-
-/** What two statements about the same sizes say together. Throws `ONNX_INVALID` where two numbers differ. */
-export function agreeing(node: Node, what: string, dims: readonly Dim[]): Dim {
-  const numbers = [...new Set(dims.filter((dim) => typeof dim === 'number'))];
-  if (numbers.length > 1) throw invalid(node, `equal ${what}`, numbers.join(' and '));
-  return numbers[0] ?? dims.find((dim) => dim !== undefined);
 }

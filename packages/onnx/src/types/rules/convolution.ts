@@ -1,17 +1,6 @@
-import type { Dim, Node, TensorType } from '../../model.ts';
+import type { Dim, Node } from '../../model.ts';
 import { add, ceilDivide, floorDivide, formatDims, multiply, subtract } from '../dims.ts';
-import {
-  intOf,
-  intsOf,
-  invalid,
-  like,
-  type RuleContext,
-  rows,
-  type TypeRule,
-  tensor,
-  textOf,
-  unknownDims,
-} from '../rule.ts';
+import { intOf, intsOf, invalid, like, rows, type TypeRule, tensor, textOf, unknownDims } from '../rule.ts';
 
 type Shape = readonly Dim[] | undefined;
 
@@ -149,9 +138,4 @@ export function transposedDims(node: Node, x: Shape, w: Shape): Shape {
     return autoPad === 'VALID' ? whole : subtract(whole, pads[axis]! + pads[axis + rank - 2]!);
   });
   return [x?.[0], multiply([w?.[1], intOf(node, 'group', 1)]), ...sizes];
-}
-
-/** A convolution's types for use under other names. */
-export function convolved({ node, inputs: [x, w] }: RuleContext): readonly (TensorType | undefined)[] {
-  return [like(x ?? w, convolvedDims(node, x?.dims, w?.dims))];
 }
