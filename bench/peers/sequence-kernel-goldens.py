@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 import numpy as np
+import onnx.reference
 
 spec = importlib.util.spec_from_file_location("goldens", pathlib.Path(__file__).with_name("kernel-goldens.py"))
 goldens = importlib.util.module_from_spec(spec)
@@ -130,6 +131,32 @@ def attention():
         yield microsoft("RotaryEmbedding", [grid(2, 3, 12), i64(0, 3, 1, 2, 7, 6).reshape(2, 3), grid(8, 3), grid(8, 3)], {"interleaved": interleaved})
     yield microsoft("RotaryEmbedding", [grid(2, 2, 3, 6), i64(4), grid(8, 3), grid(8, 3)])
     yield microsoft("RotaryEmbedding", [grid(2, 3, 16), i64(4), grid(8, 2), grid(8, 2)], {"num_heads": 2, "rotary_embedding_dim": 4})
+
+
+def by_onnx(op, inputs, attributes, opset, outputs=1):
+    """A case with the outputs of the onnx package's evaluator, for what ONNX Runtime does not have yet."""
+    helper = goldens.helper
+    labels = [f"i{i}" if array is not None else "" for i, array in enumerate(inputs)]
+    given = {label: array for label, array in zip(labels, inputs) if array is not None}
+    outs = [f"o{i}" for i in range(outputs)]
+    infos = [helper.make_tensor_value_info(label, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape) for label, array in given.items()]
+    graph = helper.make_graph([helper.make_node(op, labels, outs, **attributes)], "one", infos, [goldens.onnx.ValueInfoProto(name=out) for out in outs])
+    evaluator = goldens.onnx.reference.ReferenceEvaluator(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]))
+    return case(op, inputs, attributes, opset=opset, expect=evaluator.run(None, given))
+
+
+def attention_25():
+    q, k, v = grid(2, 4, 3, 4), grid(2, 2, 6, 4), grid(2, 2, 6, 4)
+    past = [grid(2, 2, 2, 4), grid(2, 2, 2, 4)]
+    mask = grid(3, 6, type="int32", low=0, high=2).astype(bool)
+    mask[1] = False
+    for attributes in [{"is_causal": 1}, {"left_window_size": 1, "right_window_size": 1}, {"left_window_size": 0, "is_causal": 1}]:
+        yield by_onnx("Attention", [q, k, v, None, None, None, i64(2, 6)], attributes, 25)
+        yield by_onnx("Attention", [q, k, v, None, *past], {**attributes, "qk_matmul_output_mode": 3}, 25, outputs=4)
+        yield by_onnx("Attention", [q, k, v], attributes, 25)
+    yield by_onnx("Attention", [q, k, v, mask], {"is_causal": 1}, 25)
+    yield by_onnx("Attention", [q, k, v, grid(3, 4), None, None, i64(2, 4)], {"right_window_size": 0, "softcap": 2.0}, 25)
+    yield by_onnx("Attention", [q, k, v, mask[:, :1]], {"softmax_precision": 11}, 25)
 
 
 def microsoft_attention():
@@ -362,7 +389,7 @@ def microsoft_shape():
     yield microsoft("Unique", [f32(2, 1, 1, 3, 4, 3)], outputs=3)
 
 
-families = {"einsum": einsum, "losses": losses, "recurrent": recurrent, "attention": attention, "microsoft-attention": microsoft_attention,
+families = {"einsum": einsum, "losses": losses, "recurrent": recurrent, "attention": attention, "attention-25": attention_25, "microsoft-attention": microsoft_attention,
             "group-query-attention": group_query_attention, "microsoft-fused": microsoft_fused,
             "microsoft-quantized": microsoft_quantized, "block-quantized": block_quantized, "microsoft-shape": microsoft_shape,
             "dynamic-quantize-lstm": dynamic_quantize_lstm, "experts": experts, "microsoft-more": microsoft_more}
