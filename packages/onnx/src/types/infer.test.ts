@@ -130,6 +130,18 @@ describe('inferTypes', () => {
     expect(inferTypes(model)).toBe(model);
   });
 
+  it('takes initializers that are inputs for constants in models that have to list them', () => {
+    const g = createGraphBuilder('g');
+    const shape = g.constant('shape', int64([2, 3]));
+    const made = g.op('ConstantOfShape', [shape]);
+    const { graph, ...model } = g.model({ opset: 9 });
+    const inputs = [...graph.inputs, { name: shape, type: { type: 'int64', dims: [2] } as const }];
+    const dims = (irVersion: number) =>
+      inferTypes({ ...model, irVersion, graph: { ...graph, inputs } }).graph.types.get(made)?.dims;
+    expect(dims(3)).toEqual([2, 3]);
+    expect(dims(4)).toEqual([undefined, undefined]);
+  });
+
   it('keeps declared types where it has no rule', () => {
     const g = createGraphBuilder('g');
     const y = g.op('Custom', [g.input('x', 'float32', [2])], {}, { domain: 'd' });

@@ -17,6 +17,8 @@ const MAX_CALLS = 32;
 /** What all graphs of a model share while it is inferred. */
 interface Run {
   readonly functions: ReadonlyMap<string, LocalFunction>;
+  /** True for models that may give another value to an initializer that is an input; before IR version 4 all are inputs. */
+  readonly overridable: boolean;
   repeated: number;
 }
 
@@ -48,7 +50,13 @@ interface Scope {
 export function inferTypes(model: Model): Model {
   const functions = new Map((model.functions ?? []).map((local) => [functionKey(local), local]));
   const { opsets } = model;
-  const outer: Scope = { run: { functions, repeated: 0 }, values: new Map(), opsets, calls: 0, repeats: false };
+  const outer: Scope = {
+    run: { functions, overridable: model.irVersion >= 4, repeated: 0 },
+    values: new Map(),
+    opsets,
+    calls: 0,
+    repeats: false,
+  };
   const { graph } = inferGraph(model.graph, outer);
   return graph === model.graph ? model : { ...model, graph };
 }
@@ -87,7 +95,7 @@ function inferGraph(
   for (const [name, sparse] of graph.sparseInitializers ?? [])
     values.set(name, { type: { type: sparse.values.type, dims: sparse.dims } });
   for (const [name, constant] of graph.initializers) {
-    if (inputs.has(name)) continue;
+    if (inputs.has(name) && outer.run.overridable) continue;
     values.set(name, { type: { type: constant.type, dims: constant.dims }, elements: knownTensor(constant) });
   }
   const declared = new Map(graph.outputs.map((output) => [output.name, output.type ?? output.container] as const));

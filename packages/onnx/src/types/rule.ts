@@ -79,6 +79,7 @@ export function listOf(context: RuleContext, name: string, input: number): reado
   const attribute = intsOf(context.node, name);
   if (attribute !== undefined) return attribute;
   if (!context.has(input)) return 'absent';
+  if (context.inputs[input]?.dims?.[0] === 0) return [];
   const elements = context.known(input)?.elements;
   return elements?.every((element) => typeof element === 'number') ? (elements as readonly number[]) : undefined;
 }

@@ -84,7 +84,6 @@ export const microsoftRules: Readonly<Record<string, TypeRule>> = {
   'com.microsoft.FusedGemm': ({ node, inputs: [a, b] }) => [like(a, gemmDims(node, a?.dims, b?.dims))],
   'com.microsoft.GemmFastGelu': ({ node, inputs: [a, b] }) => [like(a, matMulDims(node, a?.dims, b?.dims))],
   ...rows('com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization', skipNormalization),
-  'com.microsoft.SimplifiedLayerNormalization': ({ inputs: [x] }) => [x, tensor('float32', x?.dims?.with(-1, 1))],
   'com.microsoft.SkipGroupNorm': ({ inputs: [x] }) => [x, x],
   'com.microsoft.EmbedLayerNormalization': ({ inputs: [ids, , words] }) => {
     const embedded = like(words, [ids?.dims?.[0], ids?.dims?.[1], words?.dims?.[1]]);

@@ -1,5 +1,5 @@
 import type { Dim } from '../../model.ts';
-import { axisOf, dataTypeAttribute, intOf, rows, sameAsFirst, type TypeRule, tensor } from '../rule.ts';
+import { asTensor, axisOf, dataTypeAttribute, intOf, like, rows, sameAsFirst, type TypeRule, tensor } from '../rule.ts';
 
 /** LayerNormalization and its like: the normalized input, and statistics of `stash_type` over the axes from `axis` on. */
 const layerNormalization: TypeRule = ({ node, inputs: [x] }) => {
@@ -13,7 +13,11 @@ const layerNormalization: TypeRule = ({ node, inputs: [x] }) => {
 /** Operators that normalize. */
 export const normalizationRules: Readonly<Record<string, TypeRule>> = {
   LayerNormalization: layerNormalization,
-  SimplifiedLayerNormalization: layerNormalization,
+  /** ONNX Runtime's, in ai.onnx; the result has the type of the scale. */
+  SimplifiedLayerNormalization: (context) => {
+    const [x, ...statistics] = layerNormalization(context);
+    return [like(context.inputs[1], asTensor(x)?.dims), ...statistics];
+  },
   ...rows(
     'RMSNormalization GroupNormalization InstanceNormalization LpNormalization LRN MeanVarianceNormalization',
     sameAsFirst,
