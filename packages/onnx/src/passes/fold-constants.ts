@@ -1,4 +1,4 @@
-import { byteLength, dataTypes } from '../data-type.ts';
+import { dataTypes } from '../data-type.ts';
 import { isSlmError } from '../errors.ts';
 import { elementCount, type Node, type Tensor, type TensorType } from '../model.ts';
 import { operatorKey } from '../operator.ts';
@@ -94,7 +94,7 @@ function tooMuch(site: Site, tensors: readonly (Tensor | undefined)[], maxBytes:
   const made = node.outputs.reduce((sum, output, index) => (output === '' ? sum : sum + bytesOf(types![index]!)), 0);
   const spared = [...new Set(node.inputs)].reduce((sum, input, index) => {
     const tensor = tensors[index];
-    return tensor !== undefined && site.uses(input) === 1 ? sum + byteLength(tensor.data) : sum;
+    return tensor !== undefined && site.uses(input) === 1 ? sum + bytesOf(tensor) : sum;
   }, 0);
   if (made - spared <= maxBytes) return undefined;
   return { skip: `the result is ${made - spared} bytes larger than the constants it makes unused` };
