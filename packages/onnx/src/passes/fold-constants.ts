@@ -14,7 +14,7 @@ import { rewriteModel } from './rewrite-model.ts';
 import type { Rewrite, RewriteRule, Site } from './rewrite-rule.ts';
 
 export interface FoldConstantsOptions {
-  /** Bytes that a fold may add to the model (its results less the constants that it makes unused), 1 MiB by default. */
+  /** Bytes that the fold of one node may add to the model (results less the constants it makes unused), 1 MiB by default. */
   readonly maxBytes?: number;
   /** Operators (`operatorKey`) that stay; by default those that unpack quantized weights. */
   readonly keep?: readonly string[];
