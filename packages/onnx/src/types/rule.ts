@@ -112,6 +112,11 @@ export function unknownDims(rank: Dim): readonly Dim[] | undefined {
   return typeof rank === 'number' && rank >= 0 && rank <= MAX_RANK ? Array<Dim>(rank).fill(undefined) : undefined;
 }
 
+/** A shape with another last size; a scalar's has none. */
+export function withLast<Shape extends readonly Dim[] | undefined>(dims: Shape, size: Dim): Shape | readonly Dim[] {
+  return dims === undefined || dims.length === 0 ? dims : dims.with(-1, size);
+}
+
 /** The type of a value that is a dense tensor. */
 export function asTensor(type: ValueType | undefined): TensorType | undefined {
   return type === undefined || 'kind' in type ? undefined : type;

@@ -22,6 +22,7 @@ export const convolutionRules: Readonly<Record<string, TypeRule>> = {
       const shape = context.has(2) ? context.known(2)?.elements : undefined;
       return [like(x, shape ?? unknownDims(inputs[2]?.dims?.[0] ?? x?.dims?.length))];
     }
+    if (x.dims.length < 2) throw invalid(node, 'an input of rank 2 or more', formatDims(x.dims));
     const rank = x.dims.length - 2;
     const { kernel, strides, pads } = windowOf(node, rank, undefined);
     const sizes = x.dims.slice(2).map((dim, axis): Dim => {

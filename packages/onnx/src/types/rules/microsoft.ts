@@ -11,6 +11,7 @@ import {
   type TypeRule,
   tensor,
   unknownDims,
+  withLast,
 } from '../rule.ts';
 import { convolvedDims, pooledDims, transposedDims } from './convolution.ts';
 import { indexingRules } from './indexing.ts';
@@ -35,7 +36,7 @@ const fusedMatMul: TypeRule = ({ node, inputs: [a, b] }) => {
 
 /** Y, the statistics [… , 1], and the sum that was normalized. */
 const skipNormalization: TypeRule = ({ inputs: [x] }) => {
-  const statistics = tensor('float32', x?.dims?.with(-1, 1));
+  const statistics = tensor('float32', withLast(x?.dims, 1));
   return [x, statistics, statistics, x];
 };
 
@@ -106,7 +107,7 @@ export const microsoftRules: Readonly<Record<string, TypeRule>> = {
     const axis = axisOf(intOf(node, 'gather_axis', 0), rank, node);
     // Bytes hold several weights, along the last axis.
     const packed = data.type === 'uint8' ? Math.max(1, Math.floor(8 / intOf(node, 'bits', 4))) : 1;
-    const dims = data.dims.with(-1, multiply([data.dims.at(-1), packed]));
+    const dims = withLast(data.dims, multiply([data.dims.at(-1), packed]));
     return [like(scales, [...dims.slice(0, axis), ...indices.dims, ...dims.slice(axis + 1)])];
   },
   'com.microsoft.QuantizeLinear': quantizeRules.QuantizeLinear!,
@@ -126,7 +127,7 @@ export const microsoftRules: Readonly<Record<string, TypeRule>> = {
     state ?? like(x, [x?.dims?.[0], x?.dims?.[1], add(w?.dims?.at(-1), -1)]),
   ],
   'com.microsoft.SwiGLU': sameAsFirst,
-  'com.microsoft.BiasSplitGelu': ({ inputs: [x] }) => [like(x, x?.dims?.with(-1, ceilDivide(x.dims.at(-1), 2)))],
+  'com.microsoft.BiasSplitGelu': ({ inputs: [x] }) => [like(x, withLast(x?.dims, ceilDivide(x?.dims?.at(-1), 2)))],
   'com.microsoft.BiasDropout': ({ node, values: [x] }) => [
     x,
     tensor(dataTypeAttribute(node, 'mask_type') ?? 'bool', asTensor(x)?.dims),

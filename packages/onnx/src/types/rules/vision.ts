@@ -8,7 +8,7 @@ export const visionRules: Readonly<Record<string, TypeRule>> = {
   GridSample: ({ inputs: [x, grid] }) => {
     const rank = x?.dims?.length ?? grid?.dims?.length;
     if (rank === undefined) return [like(x, undefined)];
-    const sizes = grid?.dims?.slice(1, -1) ?? Array<Dim>(rank - 2).fill(undefined);
+    const sizes = grid?.dims?.slice(1, -1) ?? unknownDims(rank - 2) ?? [];
     return [like(x, [x?.dims?.[0] ?? grid?.dims?.[0], x?.dims?.[1], ...sizes])];
   },
   AffineGrid: (context) => {
