@@ -107,11 +107,18 @@ function graphOf(proto: Message, where: string, source: TensorSource): Graph {
   }
   const types = new Map<string, TensorType>();
   const valueDetails = new Map<string, ValueInfo>();
+  const repeated: Message[] = [];
   for (const entry of message.takeAll<Message>(proto, 'value_info')) {
+    const key = message.isPresent(entry, 'name') ? (entry.name as string) : '';
+    if (types.has(key) || valueDetails.has(key)) {
+      repeated.push(entry);
+      continue;
+    }
     const { type, ...details } = decodeValueInfo(entry);
-    if (type !== undefined) types.set(details.name, type);
-    if (type === undefined || Object.keys(details).length > 1) valueDetails.set(details.name, details);
+    if (type !== undefined) types.set(key, type);
+    if (type === undefined || Object.keys(details).length > 1) valueDetails.set(key, details);
   }
+  if (repeated.length > 0) proto.value_info = repeated;
   const quantization = message.takeAll<Message>(proto, 'quantization_annotation').map(
     (entry): QuantizationAnnotation => ({
       tensor: message.take<string>(entry, 'tensor_name') ?? '',

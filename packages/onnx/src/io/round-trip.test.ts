@@ -197,7 +197,10 @@ describe('fields that the types do not model', () => {
     doc_string: 'd',
     input: types.map((type, index) => extra({ name: `in${index}`, type, doc_string: 'd', metadata_props: [entry] })),
     output: [{ name: 'y' }],
-    value_info: types.map((type, index) => extra({ name: `v${index}`, type })),
+    value_info: [
+      ...types.map((type, index) => extra({ name: `v${index}`, type })),
+      { name: 'v0', doc_string: 'a second time' },
+    ],
     quantization_annotation: [
       extra({ tensor_name: 'w', quant_parameter_tensor_names: [entry, { key: 'SCALE_TENSOR', value: 's' }] }),
     ],

@@ -14,11 +14,14 @@ interface Tree {
   readonly spots: readonly Spot[];
 }
 
-const LARGEST = 2 ** 19;
+/** Bytes of a file. */
+const LARGEST = 2 ** 18;
+/** Fields of a file. */
+const LARGEST_TREE = 10_000;
 
 /**
  * A serialized model with one to eight changes: to fields (numbers, wire types, lengths, values, order, nesting, names,
- * subtrees of another model) or to bytes. The same rng state gives the same bytes. At most 512 KiB and a bit.
+ * subtrees of another model) or to bytes. The same rng state gives the same bytes. At most 256 KiB.
  */
 export function mutateModel(bytes: Uint8Array, donor: Uint8Array, rng: Rng): Uint8Array {
   if (rng.integer(4) === 0) return mutateBytes(bytes, donor, rng);
@@ -26,7 +29,7 @@ export function mutateModel(bytes: Uint8Array, donor: Uint8Array, rng: Rng): Uin
   const donated = spotsOf(readTree(donor, 'ModelProto'));
   for (let rounds = 1 + (rng.integer(3) === 0 ? rng.integer(8) : 0); rounds > 0; rounds--) {
     const spots = spotsOf(root);
-    if (spots.length === 0) break;
+    if (spots.length === 0 || spots.length > LARGEST_TREE) break;
     // Deep fields are many; every other change goes to a message.
     const messages = spots.filter(({ list, index }) => list[index]!.children !== undefined);
     const among = messages.length > 0 && rng.integer(2) === 0 ? messages : spots;
@@ -63,6 +66,11 @@ function spotsOf(list: WireField[], spots: Spot[] = []): Spot[] {
   return spots;
 }
 
+/** Bytes of a field's content, lengths and tags left out. */
+function sizeOf(field: WireField): number {
+  return field.children?.reduce((sum, child) => sum + sizeOf(child), 4) ?? field.bytes.length + 4;
+}
+
 const extremes = [
   0n,
   1n,
@@ -90,11 +98,12 @@ const mutations: readonly Mutation[] = [
     const other = rng.integer(list.length);
     [list[index], list[other]] = [list[other]!, list[index]!];
   },
-  function repeat({ list, index }, { root }, rng) {
+  function repeat({ list, index }, { spots }, rng) {
     const field = list[index]!;
-    const room = Math.floor(LARGEST / 4 / (writeTree([field]).length + 8) / Math.max(1, root.length / 64));
-    const copies = Math.min(room, 2 ** rng.integer(12));
-    list.splice(index, 0, ...Array.from({ length: copies }, () => ({ ...field })));
+    const room = Math.floor((LARGEST_TREE - spots.length) / spotsOf([field]).length);
+    const copies = Math.min(room, Math.floor(LARGEST / 4 / (sizeOf(field) + 1)), 2 ** rng.integer(12));
+    const made = Array.from({ length: Math.max(0, copies) }, () => structuredClone(field));
+    list.splice(index, 0, ...made);
   },
   function renumber({ list, index }, _, rng) {
     const field = list[index]!;
@@ -149,7 +158,7 @@ const mutations: readonly Mutation[] = [
     const alike = spots.filter((spot) => spot.list[spot.index]!.type === field.type);
     const { list: from, index: at } = alike[rng.integer(alike.length)] ?? { list, index };
     const taken = structuredClone(from[at]!);
-    if (writeTree([taken]).length < LARGEST / 16) list[index] = { ...taken, number: field.number };
+    if (sizeOf(taken) < LARGEST / 16) list[index] = { ...taken, number: field.number };
   },
 ];
 
@@ -159,7 +168,7 @@ function graft(donated: readonly Spot[]): Mutation {
     if (donated.length === 0) return;
     const { list: from, index: at } = donated[rng.integer(donated.length)]!;
     const taken = structuredClone(from[at]!);
-    if (writeTree([taken]).length > LARGEST / 16) return;
+    if (sizeOf(taken) > LARGEST / 16) return;
     list.splice(index, rng.integer(2), rng.integer(2) === 0 ? taken : { ...taken, number: list[index]!.number });
   };
 }

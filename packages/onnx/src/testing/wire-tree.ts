@@ -72,24 +72,42 @@ export function readTree(bytes: Uint8Array, message: string): WireField[] {
 
 /** The bytes of a tree, lies included. */
 export function writeTree(fields: readonly WireField[]): Uint8Array {
-  return Buffer.concat(fields.map(writeField));
+  const chunks: Uint8Array[] = [];
+  // From the end, so that lengths are known.
+  writeFields(fields, chunks);
+  return Buffer.concat(chunks.reverse());
 }
 
-function writeField(field: WireField): Uint8Array {
-  const tag = writeVarint(BigInt(field.number) * 8n + BigInt(field.wireType & 7));
-  if (field.wireType === 0) return Buffer.concat([tag, writeVarint(field.value)]);
-  if (field.wireType === 1 || field.wireType === 5) {
+/** Adds the chunks of some fields, last first, and returns their length. */
+function writeFields(fields: readonly WireField[], chunks: Uint8Array[]): number {
+  let length = 0;
+  for (let i = fields.length - 1; i >= 0; i--) length += writeField(fields[i]!, chunks);
+  return length;
+}
+
+function writeField(field: WireField, chunks: Uint8Array[]): number {
+  const add = (bytes: Uint8Array) => {
+    chunks.push(bytes);
+    return bytes.length;
+  };
+  let length = 0;
+  if (field.wireType === 0) {
+    length += add(writeVarint(field.value));
+  } else if (field.wireType === 1 || field.wireType === 5) {
     const fixed = Buffer.alloc(8);
     fixed.writeBigUInt64LE(BigInt.asUintN(64, field.value));
-    return Buffer.concat([tag, fixed.subarray(0, field.wireType === 1 ? 8 : 4)]);
+    length += add(fixed.subarray(0, field.wireType === 1 ? 8 : 4));
+  } else {
+    length += field.children === undefined ? add(field.bytes) : writeFields(field.children, chunks);
+    length += add(writeVarint(Math.max(0, length + field.lie)));
   }
-  const content = field.children === undefined ? field.bytes : writeTree(field.children);
-  return Buffer.concat([tag, writeVarint(BigInt(Math.max(0, content.length + field.lie))), content]);
+  return length + add(writeVarint(field.number * 8 + (field.wireType & 7)));
 }
 
-function writeVarint(value: bigint): Uint8Array {
+function writeVarint(value: number | bigint): Uint8Array {
+  if (value >= 0 && value < 128) return Uint8Array.of(Number(value));
   const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, value);
+  let rest = BigInt.asUintN(64, BigInt(value));
   for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
   return Uint8Array.of(...bytes, Number(rest));
 }
