@@ -14,7 +14,10 @@ export interface PassResult {
   readonly findings: readonly Finding[];
 }
 
-/** A graph-to-graph transformation. */
+/**
+ * A graph-to-graph transformation. It is pure, and idempotent: a run over its own result changes nothing and returns the
+ * same object. A clean-up pass keeps the signature (names, order and types of inputs and outputs) and what is computed.
+ */
 export interface Pass {
   readonly name: string;
   run(model: Model): PassResult;

@@ -25,6 +25,8 @@ export interface Emitter {
   scalar(value: number): string;
   /** A 1-D int64 constant. */
   ints(values: readonly number[]): string;
+  /** A rank-0 int64 constant. */
+  integer(value: number): string;
   /** A constant tensor; equal tensors share one initializer. */
   constant(tensor: Tensor): string;
   /** The tensor of an initializer or Constant node, `undefined` for computed values. */
@@ -115,6 +117,7 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
       return name;
     },
     ints: (values) => emitter.constant(int64(values)),
+    integer: (value) => emitter.constant(int64([value], [])),
     constant(tensor) {
       const key = `${tensor.type}[${tensor.dims}]${Array.from(tensor.data as ArrayLike<unknown>, String)}`;
       const found = constants.get(key);

@@ -27,19 +27,18 @@ export interface GradientContext {
   refuse(reason: string): never;
 }
 
+/** Emits nodes and returns the gradient of each input, `undefined` where none was asked for. */
+export interface DifferentiableRule {
+  readonly backward: (context: GradientContext) => readonly (string | undefined)[];
+  /** Whether the outputs depend differentiably on the inputs, for operators where this varies. */
+  readonly passes?: (node: Node, typeOf: (value: string) => TensorType | undefined) => boolean;
+}
+
 /**
- * How gradients pass through one operator. One of:
- *
- * - `backward` emits nodes and returns the gradient of each input, `undefined` where none was asked for;
- * - `stops`: the outputs are piecewise constant in the inputs, no gradient passes, and the reason why.
+ * How gradients pass through one operator: a {@link DifferentiableRule}, or `stops`: the outputs are piecewise constant
+ * in the inputs, no gradient passes, and the reason why.
  */
-export type GradientRule =
-  | {
-      readonly backward: (context: GradientContext) => readonly (string | undefined)[];
-      /** Whether the outputs depend differentiably on the inputs, for operators where this varies. */
-      readonly passes?: (node: Node, typeOf: (value: string) => TensorType | undefined) => boolean;
-    }
-  | { readonly stops: string };
+export type GradientRule = DifferentiableRule | { readonly stops: string };
 
 /** Integers of an attribute. */
 export function attributeInts(attribute: Attribute | undefined): readonly number[] | undefined {

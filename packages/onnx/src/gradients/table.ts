@@ -1,12 +1,18 @@
 import type { GradientRule } from './rule.ts';
 import { arithmetic } from './rules/arithmetic.ts';
+import { convolution } from './rules/convolution.ts';
+import { cumulative } from './rules/cumulative.ts';
+import { einsum } from './rules/einsum.ts';
 import { indexing } from './rules/indexing.ts';
 import { linear } from './rules/linear.ts';
 import { normalization } from './rules/normalization.ts';
+import { pooling } from './rules/pooling.ts';
 import { quantize } from './rules/quantize.ts';
 import { reduce } from './rules/reduce.ts';
+import { resampling } from './rules/resize.ts';
 import { shape } from './rules/shape.ts';
-import { stopping } from './rules/stops.ts';
+import { signal } from './rules/signal.ts';
+import { refusing, stopping } from './rules/stops.ts';
 import { unary } from './rules/unary.ts';
 
 /** How gradients pass through each ai.onnx operator: one row per operator, in families. */
@@ -14,10 +20,17 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   ...unary,
   ...arithmetic,
   ...linear,
+  ...einsum,
+  ...convolution,
+  ...pooling,
+  ...resampling,
   ...shape,
   ...indexing,
   ...reduce,
+  ...cumulative,
   ...normalization,
+  ...signal,
   ...quantize,
   ...stopping,
+  ...refusing,
 };

@@ -10,6 +10,7 @@ export function constantTensor(node: Node): Tensor | undefined {
   if (node.opType !== 'Constant' || !isDefaultDomain(node.domain)) return undefined;
   const value = attributeOf(node, 'value');
   if (value?.kind === 'tensor') {
+    if (value.value.name === undefined) return value.value;
     const { name: _, ...tensor } = value.value;
     return tensor;
   }

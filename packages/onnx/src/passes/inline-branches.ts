@@ -1,7 +1,7 @@
-import type { Graph, Node, TensorType } from '../model.ts';
+import type { Graph, Model, Node, TensorType } from '../model.ts';
 import { isDefaultDomain } from '../operator.ts';
 import type { Pass } from '../pass.ts';
-import { definedValues, renameValues } from '../rewrite.ts';
+import { definedValues, renameValues, subgraphs } from '../rewrite.ts';
 import { attributeOf } from '../types/rule.ts';
 import { rewriteModel } from './rewrite-model.ts';
 import { numbersOf, type Rewrite, type Site } from './rewrite-rule.ts';
@@ -18,8 +18,15 @@ import { numbersOf, type Rewrite, type Site } from './rewrite-rule.ts';
  */
 export const inlineBranches: Pass = {
   name: 'inline-branches',
-  run: (model) => rewriteModel(model, () => inlineBranch),
+  run: (model) => (hasChoice(model) ? rewriteModel(model, () => inlineBranch) : { model, findings: [] }),
 };
+
+/** True where any node at all is an If. */
+function hasChoice(model: Model): boolean {
+  const holds = (nodes: readonly Node[]): boolean =>
+    nodes.some((node) => node.opType === 'If' || subgraphs(node).some((graph) => holds(graph.nodes)));
+  return holds(model.graph.nodes) || (model.functions ?? []).some((local) => holds(local.nodes));
+}
 
 function inlineBranch(site: Site): Rewrite | undefined {
   const { node } = site;

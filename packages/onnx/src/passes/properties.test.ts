@@ -11,7 +11,7 @@ describe('on any graph that runs', () => {
         fc.asyncProperty(arbitraryGraph, async ({ model, feeds }) => {
           await applyPass(pass, model, feeds);
         }),
-        { numRuns: 60 },
+        { numRuns: 40 },
       );
     });
   }

@@ -1,5 +1,6 @@
 import { isSlmError } from '../errors.ts';
 import type { Graph, LocalFunction, Model, Node, Tensor, TensorType } from '../model.ts';
+import { rowOf } from '../operator.ts';
 import type { Finding, PassResult } from '../pass.ts';
 import {
   createNames,
@@ -15,6 +16,7 @@ import { inferTypes, valueTypes } from '../types/infer.ts';
 import { inferNode, type Known } from '../types/infer-node.ts';
 import { knownTensor } from '../types/known-value.ts';
 import type { KnownValue } from '../types/rule.ts';
+import { valueRules } from '../types/value-rules.ts';
 import { constantNode, constantTensor } from './constant-tensor.ts';
 import { pruneModel } from './remove-dead-nodes.ts';
 import type { Rewrite, RewriteRule, Site } from './rewrite-rule.ts';
@@ -312,7 +314,7 @@ function learn(scope: Scope, node: Node): void {
 }
 
 function inferKnown(scope: Scope, node: Node): readonly Known[] {
-  if (!scope.typed) return [];
+  if (!scope.typed || rowOf(valueRules, node) === undefined) return [];
   const input = (index: number) => {
     const name = node.inputs[index]!;
     return { type: find(scope, name, ({ types }) => types.get(name)), elements: knownValue(scope, name) };

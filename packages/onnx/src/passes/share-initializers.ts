@@ -2,8 +2,8 @@ import { byteLength } from '../data-type.ts';
 import { hasTrainingInfo } from '../io/decode.ts';
 import type { Graph, Tensor } from '../model.ts';
 import type { Finding, Pass } from '../pass.ts';
-import { definedValues, mapSubgraphs, renameParameters, renameUses } from '../rewrite.ts';
-import { tensorKey } from './content-key.ts';
+import { definedValues, mapSubgraphs, renameParameters, renameUses, subgraphs } from '../rewrite.ts';
+import { sampleKey, tensorKey } from './content-key.ts';
 
 /**
  * Stores equal constants once (tied weights, repeated scalars):
@@ -24,24 +24,28 @@ export const shareInitializers: Pass = {
       const message = 'initializers stay: the training information of the model may name them';
       return { model, findings: [{ kind: 'skipped', where: model.graph.name, message }] };
     }
-    const graph = share(model.graph, new Map(), findings);
+    const graph = share(model.graph, candidates(model.graph), new Map(), findings);
     return { model: graph === model.graph ? model : { ...model, graph }, findings };
   },
 };
 
-/** `outer`: names of the constants of the graphs around, by content. */
-function share(graph: Graph, outer: ReadonlyMap<string, string>, findings: Finding[]): Graph {
+/** `alike`: constants worth comparing; `outer`: names of those of the graphs around, by content. */
+function share(
+  graph: Graph,
+  alike: ReadonlySet<Tensor>,
+  outer: ReadonlyMap<string, string>,
+  findings: Finding[],
+): Graph {
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const annotated = new Set(graph.quantization?.map(({ tensor }) => tensor));
   const own = definedValues(graph);
   const inside = namesInside(graph);
-  const keys = keysOf(graph, inputs, outer);
   const first = new Map(Array.from(outer).filter(([, name]) => !own.has(name)));
   const shared = new Map<string, string>();
   for (const [name, tensor] of graph.initializers) {
-    const key = keys.get(name);
-    if (key === undefined) continue;
+    if (inputs.has(name) || !alike.has(tensor)) continue;
+    const key = tensorKey(tensor);
     const other = first.get(key);
     if (other === undefined) {
       if (!inside.has(name)) first.set(key, name);
@@ -62,7 +66,7 @@ function share(graph: Graph, outer: ReadonlyMap<string, string>, findings: Findi
     }
   }
   const nodes = graph.nodes.map((node) =>
-    mapSubgraphs(renameUses(node, shared), (inner) => share(inner, first, findings)),
+    mapSubgraphs(renameUses(node, shared), (inner) => share(inner, alike, first, findings)),
   );
   if (shared.size === 0 && nodes.every((node, index) => node === graph.nodes[index])) return graph;
   const { quantization } = graph;
@@ -75,24 +79,28 @@ function share(graph: Graph, outer: ReadonlyMap<string, string>, findings: Findi
   };
 }
 
-/** The content of each initializer that is no input; only where another of its size is there, hashing being the cost. */
-function keysOf(
-  graph: Graph,
-  inputs: ReadonlySet<string>,
-  outer: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
-  const sizes = new Map<string, number>();
-  const sizeOf = ({ type, dims }: Tensor) => `${type}[${dims}]`;
-  for (const key of outer.keys()) sizes.set(key.slice(0, key.indexOf(']') + 1), 2);
-  for (const tensor of graph.initializers.values()) sizes.set(sizeOf(tensor), (sizes.get(sizeOf(tensor)) ?? 0) + 1);
-  const hasInner = graph.nodes.some((node) =>
-    Object.values(node.attributes).some(({ kind }) => /^graphs?$/.test(kind)),
-  );
-  const keys = new Map<string, string>();
-  for (const [name, tensor] of graph.initializers) {
-    if (!inputs.has(name) && (hasInner || sizes.get(sizeOf(tensor))! > 1)) keys.set(name, tensorKey(tensor));
+/** The constants of a graph and its subgraphs that may have an equal one: another has the same size and samples. */
+function candidates(graph: Graph): ReadonlySet<Tensor> {
+  const constants: Tensor[] = [];
+  const collect = (inner: Graph): void => {
+    constants.push(...inner.initializers.values());
+    for (const node of inner.nodes) subgraphs(node).forEach(collect);
+  };
+  collect(graph);
+  const alike = groups(constants, ({ type, dims }) => `${type}[${dims}]`).flatMap((same) => groups(same, sampleKey));
+  return new Set(alike.flat());
+}
+
+/** Groups of more than one item with the same key. */
+function groups<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+  const found = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = found.get(key);
+    if (group === undefined) found.set(key, [item]);
+    else group.push(item);
   }
-  return keys;
+  return [...found.values()].filter(({ length }) => length > 1);
 }
 
 function isDescribed({ doc, metadata, unknown }: Tensor): boolean {
@@ -103,12 +111,9 @@ function isDescribed({ doc, metadata, unknown }: Tensor): boolean {
 function namesInside(graph: Graph): ReadonlySet<string> {
   const names = new Set<string>();
   const visit = (inner: Graph): void => {
-    for (const node of inner.nodes) {
-      mapSubgraphs(node, (subgraph) => {
-        for (const name of definedValues(subgraph)) names.add(name);
-        visit(subgraph);
-        return subgraph;
-      });
+    for (const subgraph of inner.nodes.flatMap(subgraphs)) {
+      for (const name of definedValues(subgraph)) names.add(name);
+      visit(subgraph);
     }
   };
   visit(graph);

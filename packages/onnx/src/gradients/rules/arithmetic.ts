@@ -1,4 +1,4 @@
-import { reduceTo } from '../broadcast.ts';
+import { materialize, reduceTo } from '../broadcast.ts';
 import type { GradientContext, GradientRule } from '../rule.ts';
 
 /** The gradient of input `index`, summed over the axes along which it was broadcast. */
@@ -43,6 +43,13 @@ const extreme: GradientRule = {
 export const arithmetic: Readonly<Record<string, GradientRule>> = {
   Add: { backward: (c) => [0, 1].map((index) => (c.wants(index) ? passed(c, index) : undefined)) },
   Sum: { backward: (c) => c.node.inputs.map((_, index) => (c.wants(index) ? passed(c, index) : undefined)) },
+  Mean: {
+    backward: (c) => {
+      const share = c.emitter.mul(c.looseDy(), c.emitter.scalar(1 / c.node.inputs.length));
+      const dy = c.emitter.isLoose(c.looseDy()) ? materialize(c.emitter, c.emitter.loosen(share), c.y()) : share;
+      return c.node.inputs.map((_, index) => (c.wants(index) ? reduced(c, dy, index) : undefined));
+    },
+  },
   Sub: {
     backward: (c) => [c.wants(0) ? passed(c, 0) : undefined, c.wants(1) ? negated(c, passed(c, 1)) : undefined],
   },
@@ -76,13 +83,19 @@ export const arithmetic: Readonly<Record<string, GradientRule>> = {
       const exponent = e.valueOf(c.x(1));
       const p = exponent?.data.length === 1 ? Number(exponent.data[0]) : undefined;
       const base = () => {
+        if (p === 0) return e.op('ConstantOfShape', [e.shape(c.x())]);
         if (p === 1) return passed(c, 0);
         if (p === 2) return e.mul(dyFor(c, c.x(0)), e.op('Add', [c.x(0), c.x(0)]));
-        const lower = p === undefined ? e.op('Sub', [c.x(1), e.scalar(1)]) : e.scalar(p - 1);
-        const factor = p === undefined ? c.x(1) : e.scalar(p);
+        const lower = p === undefined ? e.op('Sub', [exponents(), e.scalar(1)]) : e.scalar(p - 1);
+        const factor = p === undefined ? exponents() : e.scalar(p);
         const power = e.op('Mul', [p === 3 ? e.op('Mul', [c.x(0), c.x(0)]) : e.op('Pow', [c.x(0), lower]), factor]);
-        return reduced(c, e.mul(c.dy(), power), 0);
+        // 0⁰ has slope 0, where p·x^(p−1) is 0·∞.
+        const slope =
+          p === undefined ? e.op('Where', [e.op('Equal', [factor, e.scalar(0)]), e.scalar(0), power]) : power;
+        return reduced(c, e.mul(c.dy(), slope), 0);
       };
+      const exponents = () =>
+        (e.type(c.x(1))?.type ?? 'float32') === 'float32' ? c.x(1) : e.op('Cast', [c.x(1)], { to: 1 });
       const power = () => {
         const positive = e.op('Greater', [c.x(0), e.scalar(0)]);
         const logarithm = e.op('Log', [e.op('Where', [positive, c.x(0), e.scalar(1)])]);
@@ -104,12 +117,42 @@ export const arithmetic: Readonly<Record<string, GradientRule>> = {
   },
   Max: extreme,
   Min: extreme,
-  /** Inside the bounds y equals x, so one comparison finds where the gradient passes; the bounds get none. */
+  /**
+   * Inside the bounds y equals x, so one comparison finds where the gradient passes. A bound that is wanted gets what
+   * it held back (of bounds in the wrong order, which ONNX leaves open, the lower one gets it).
+   */
   Clip: {
     backward: (c) => {
-      if (c.wants(1) || c.wants(2)) c.refuse('gradient of a bound');
-      const inside = c.emitter.op('Equal', [c.x(), c.y()]);
-      return [c.emitter.op('Where', [inside, c.looseDy(), c.emitter.scalar(0)])];
+      const { emitter: e } = c;
+      const kept = (mask: string) => e.op('Where', [mask, c.looseDy(), e.scalar(0)]);
+      const bound = (comparison: string, index: number) => {
+        const all = e.op('Where', [e.op(comparison, [c.x(), c.y()]), c.dy(), e.scalar(0)]);
+        return e.reshapeLike(e.op('ReduceSum', [all], { keepdims: 0 }), c.x(index));
+      };
+      return [
+        c.wants(0) ? kept(e.op('Equal', [c.x(), c.y()])) : undefined,
+        c.wants(1) ? bound('Less', 1) : undefined,
+        c.wants(2) ? bound('Greater', 2) : undefined,
+      ];
+    },
+  },
+  /** fmod or not, y = x − b·(whole number), and that number is (x − y)/b. */
+  Mod: {
+    backward: (c) => {
+      const { emitter: e } = c;
+      const whole = () => e.op('Div', [e.op('Sub', [c.y(), c.x()]), c.x(1)]);
+      return [c.wants(0) ? passed(c, 0) : undefined, c.wants(1) ? reduced(c, e.mul(c.dy(), whole()), 1) : undefined];
+    },
+  },
+  PRelu: {
+    backward: (c) => {
+      const { emitter: e } = c;
+      const negative = e.op('Less', [c.x(), e.scalar(0)]);
+      const slope = () => e.op('Where', [negative, c.x(1), e.scalar(1)]);
+      return [
+        c.wants(0) ? e.mul(c.looseDy(), slope()) : undefined,
+        c.wants(1) ? reduceTo(e, e.mul(c.dy(), e.op('Min', [c.x(), e.scalar(0)])), c.x(1), c.y()) : undefined,
+      ];
     },
   },
 };

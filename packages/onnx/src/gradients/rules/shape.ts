@@ -1,5 +1,7 @@
 import { reduceTo } from '../broadcast.ts';
+import { joined, lengthOf } from '../reduction.ts';
 import type { GradientContext, GradientRule } from '../rule.ts';
+import { positionsOf, scatterAdd } from '../scatter.ts';
 
 const reshaped: GradientRule = { backward: (c) => [c.emitter.reshapeLike(c.dy(), c.x())] };
 
@@ -26,8 +28,8 @@ export const shape: Readonly<Record<string, GradientRule>> = {
     backward: (c) => {
       const parts = c.node.outputs.map((output, index) => {
         if (c.hasDy(index)) return c.dy(index);
-        if (output === '') return c.refuse('an output without a name');
-        return c.emitter.op('ConstantOfShape', [c.emitter.shape(output)]);
+        const part = output === '' ? c.emitter.extraOutput(c.node, index, undefined) : output;
+        return c.emitter.op('ConstantOfShape', [c.emitter.shape(part)]);
       });
       return [c.emitter.op('Concat', parts, { axis: c.int('axis', 0) })];
     },
@@ -37,31 +39,45 @@ export const shape: Readonly<Record<string, GradientRule>> = {
     backward: (c) => {
       const { emitter: e } = c;
       const rank = e.rank(c.x());
-      if (rank === undefined) return c.refuse('the rank of the input must be known');
+      if (rank === undefined) return [scatterAdd(e, c.x(), e.op('Tile', [positionsOf(e, c.x()), c.x(1)]), c.dy())];
       const pairs = e.op(
         'Concat',
         [c.x(1), e.shape(c.x())].map((part) => e.op('Unsqueeze', [part, e.ints([1])])),
         { axis: 1 },
       );
       const split = e.op('Reshape', [c.dy(), e.op('Reshape', [pairs, e.ints([-1])])]);
-      return [
-        e.sum(
-          split,
-          Array.from({ length: rank }, (_, axis) => 2 * axis),
-          false,
-        ),
-      ];
+      const repeats = Array.from({ length: rank }, (_, axis) => 2 * axis);
+      return [e.sum(split, repeats, false)];
     },
   },
-  /** Negative pads crop what the forward pads added, and add zeros where it cropped. */
-  Pad: {
+  Pad: { backward: pad },
+  /** A crop of what was padded, and the other way round: both round the smaller half down. */
+  CenterCropPad: {
     backward: (c) => {
       const { emitter: e } = c;
-      if (c.text('mode', 'constant') !== 'constant') c.refuse(`mode ${c.text('mode', 'constant')}`);
-      if (c.wants(2)) c.refuse('gradient of the padding value');
-      const known = e.intsOf(c.x(1));
-      const pads = known ? e.ints(known.map((pad) => -pad)) : e.op('Neg', [c.x(1)]);
-      return [e.op('Pad', [c.dy(), pads, ...(c.x(3) === '' ? [] : ['', c.x(3)])])];
+      const axes = c.ints('axes');
+      const shape = axes === undefined ? e.shape(c.x()) : e.op('Gather', [e.shape(c.x()), e.ints(axes)]);
+      return [e.op('CenterCropPad', [c.dy(), shape], c.node.attributes)];
+    },
+  },
+  SpaceToDepth: {
+    backward: (c) => {
+      const blocksize = c.int('blocksize', 1);
+      const mode = c.text('mode', 'DCR');
+      return [c.emitter.op('DepthToSpace', [c.dy()], { blocksize, mode })];
+    },
+  },
+  /** SpaceToDepth lays the blocks before the channels, as mode DCR reads them; CRD wants them behind. */
+  DepthToSpace: {
+    backward: (c) => {
+      const { emitter: e } = c;
+      const blocksize = c.int('blocksize', 1);
+      const blocks = e.op('SpaceToDepth', [c.dy()], { blocksize });
+      if (c.text('mode', 'DCR') === 'DCR') return [blocks];
+      const channels = lengthOf(e, c.y(), 1);
+      const split = joined(e, [e.ints([0, blocksize ** 2]), channels, e.ints([-1])]);
+      const turned = e.op('Transpose', [e.op('Reshape', [blocks, split])], { perm: [0, 2, 1, 3] });
+      return [e.reshapeLike(turned, c.x())];
     },
   },
   Trilu: {
@@ -69,6 +85,32 @@ export const shape: Readonly<Record<string, GradientRule>> = {
   },
   Expand: { backward: (c) => [reduceTo(c.emitter, c.dy(), c.x(), c.y())] },
 };
+
+/**
+ * Constant padding: negative pads crop what the forward pads added, and add zeros where it cropped. The other modes copy
+ * elements: the numbers of the elements, padded alike, tell which.
+ */
+function pad(c: GradientContext): readonly (string | undefined)[] {
+  const { emitter: e } = c;
+  const mode = c.text('mode', 'constant');
+  const rest = c.x(3) === '' ? [] : ['', c.x(3)];
+  if (mode !== 'constant') {
+    const from = e.op('Pad', [positionsOf(e, c.x()), c.x(1), ...rest], { mode });
+    return [scatterAdd(e, c.x(), from, c.dy())];
+  }
+  const inner = () => {
+    const known = e.intsOf(c.x(1));
+    const pads = known ? e.ints(known.map((count) => -count)) : e.op('Neg', [c.x(1)]);
+    return e.op('Pad', [c.dy(), pads, ...rest]);
+  };
+  const filler = () => {
+    const zeros = e.op('ConstantOfShape', [e.shape(c.x())]);
+    const added = e.op('Pad', [zeros, c.x(1), e.scalar(1), ...rest.slice(1)]);
+    const sum = e.op('ReduceSum', [e.op('Mul', [c.dy(), added])], { keepdims: 0 });
+    return e.reshapeLike(sum, c.x(2));
+  };
+  return [c.wants(0) ? inner() : undefined, undefined, c.wants(2) ? filler() : undefined];
+}
 
 /** Cuts the gradient at the operands' borders: one Split, or one Slice when a single operand is wanted. */
 function concat(c: GradientContext): readonly (string | undefined)[] {
