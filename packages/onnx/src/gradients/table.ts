@@ -10,6 +10,7 @@ import { pooling } from './rules/pooling.ts';
 import { quantize } from './rules/quantize.ts';
 import { reduce } from './rules/reduce.ts';
 import { resampling } from './rules/resize.ts';
+import { sampling } from './rules/sampling.ts';
 import { shape } from './rules/shape.ts';
 import { signal } from './rules/signal.ts';
 import { refusing, stopping } from './rules/stops.ts';
@@ -24,6 +25,7 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   ...convolution,
   ...pooling,
   ...resampling,
+  ...sampling,
   ...shape,
   ...indexing,
   ...reduce,

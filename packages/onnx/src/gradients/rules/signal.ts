@@ -1,5 +1,6 @@
 import { asFloat, lengthOf } from '../reduction.ts';
 import type { GradientContext, GradientRule } from '../rule.ts';
+import { positionsOf, scatterAdd } from '../scatter.ts';
 
 /** Fourier transforms. */
 export const signal: Readonly<Record<string, GradientRule>> = {
@@ -29,6 +30,39 @@ export const signal: Readonly<Record<string, GradientRule>> = {
       const scaled = e.op(inverse ? 'Div' : 'Mul', [turned, asFloat(e, points)]);
       const signal = c.x(1) === '' ? scaled : fitted(c, scaled, lengthOf(e, c.x(), axis), axis, rank);
       return [parts === 2 ? signal : e.op('Slice', [signal, e.ints([0]), e.ints([1]), e.ints([-1])])];
+    },
+  },
+  /** The frames' DFTs undone alike, weighed by the window, and added where the frames were taken from. */
+  STFT: {
+    backward: (c) => {
+      const { emitter: e } = c;
+      const real = e.dims(c.x())?.at(-1);
+      if (real !== 1 && real !== 2) return c.refuse('whether the signal is complex must be known');
+      const length =
+        c.x(3) !== ''
+          ? e.op('Reshape', [c.x(3), e.ints([1])])
+          : lengthOf(e, c.x(c.x(2) === '' ? 0 : 2), c.x(2) === '' ? 1 : 0);
+      const half = c.int('onesided', 1) === 1;
+      const whole = half ? fitted(c, c.dy(), length, 2, 4) : c.dy();
+      const axis =
+        e.opset >= 20 ? { inputs: ['', e.integer(2)], attributes: {} } : { inputs: [], attributes: { axis: 2 } };
+      const turned = e.op('DFT', [whole, ...axis.inputs], { ...axis.attributes, inverse: 1 });
+      const scaled = e.op('Mul', [turned, asFloat(e, length)]);
+      const frames = real === 2 ? scaled : e.op('Slice', [scaled, e.ints([0]), e.ints([1]), e.ints([-1])]);
+      const numbers = (count: string, shape: readonly number[]) =>
+        e.op('Reshape', [
+          e.op('Range', [e.integer(0), e.op('Reshape', [count, e.ints([])]), e.integer(1)]),
+          e.ints(shape),
+        ]);
+      const starts = e.op('Mul', [numbers(lengthOf(e, c.y(), 1), [-1, 1]), c.x(1)]);
+      const places = e.op('Add', [starts, numbers(length, [1, -1])]);
+      const taken = (value: string) => e.op('Gather', [value, places], { axis: 1 });
+      const signal = () => {
+        const weighed = c.x(2) === '' ? frames : e.op('Mul', [frames, e.op('Unsqueeze', [c.x(2), e.ints([1])])]);
+        return scatterAdd(e, c.x(), taken(positionsOf(e, c.x())), weighed);
+      };
+      const window = () => e.sum(e.op('Mul', [frames, taken(c.x())]), [0, 1, 3], false);
+      return [c.wants(0) ? signal() : undefined, undefined, c.wants(2) ? window() : undefined];
     },
   },
 };

@@ -79,4 +79,20 @@ export const normalizationCases: Cases = {
       dynamic: false,
     }),
   ],
+  STFT: [
+    ...[17, 20].map((opset) =>
+      one([[2, 7, 1], [4]], (g, [x, window]) => g.op('STFT', [x!, g.constant('step', int64([2], [])), window!]), {
+        opset,
+        dynamic: false,
+      }),
+    ),
+    one(
+      [[1, 6, 2]],
+      (g, [x]) =>
+        g.op('STFT', [x!, g.constant('step', int64([3], [])), '', g.constant('length', int64([3], []))], {
+          onesided: 0,
+        }),
+      { dynamic: false },
+    ),
+  ],
 };

@@ -150,4 +150,34 @@ export const spatialCases: Cases = {
     one([[2, 2, 3]], op('AffineGrid', {}, [int64([2, 1, 2, 3])]), { opset: 20 }),
     one([[1, 3, 4]], op('AffineGrid', { align_corners: 1 }, [int64([1, 1, 2, 2, 3])]), { opset: 20 }),
   ],
+  GridSample: [
+    ...['zeros', 'border'].flatMap((padding_mode) =>
+      [0, 1].map((align_corners) =>
+        one(
+          [
+            [2, 2, 3, 4],
+            [2, 2, 2, 2],
+          ],
+          op('GridSample', { mode: 'bilinear', padding_mode, align_corners }),
+          { draw: (x, index) => (index === 1 ? 0.8 * x : x) },
+        ),
+      ),
+    ),
+    one(
+      [
+        [1, 1, 2, 3, 2],
+        [1, 2, 1, 1, 3],
+      ],
+      op('GridSample', { mode: 'linear' }),
+      { opset: 20, draw: (x, index) => (index === 1 ? 0.5 * x : x) },
+    ),
+    one(
+      [
+        [1, 2, 3, 3],
+        [1, 2, 2, 2],
+      ],
+      op('GridSample', { mode: 'nearest' }),
+      { draw: (x, index) => (index === 1 ? 0.7 * Math.tanh(x) : x) },
+    ),
+  ],
 };
