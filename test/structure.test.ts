@@ -28,10 +28,15 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const dependencies: Readonly<Record<string, readonly string[]>> = {
   'packages/onnx': ['protobufjs'],
   'packages/text': [
+    '@huggingface/jinja',
     '@huggingface/tokenizers',
     'chardet',
     'csv-parse',
+    'eld',
+    'fzstd',
     'htmlparser2',
+    'hyparquet',
+    'hyparquet-compressors',
     'iconv-lite',
     'postal-mime',
     'simple-statistics',
