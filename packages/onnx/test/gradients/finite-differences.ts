@@ -1,5 +1,6 @@
 import type { AttributeInput, GraphBuilder } from '../../src/builder.ts';
 import { createGraphBuilder } from '../../src/builder.ts';
+import { checkModel } from '../../src/check/check-model.ts';
 import { addGradients } from '../../src/gradients/add-gradients.ts';
 import type { Dim, Model, Tensor } from '../../src/model.ts';
 import { elementCount, int64, scalar } from '../../src/model.ts';
@@ -80,7 +81,7 @@ export function lossModel(row: Case, declared: Declared): Model {
   return { ...model, graph: { ...model.graph, inputs: undeclared } };
 }
 
-/** A case ready to run: the forward model, the model with gradients, feeds in float64. */
+/** A case ready to run: the forward model, the checked model with gradients, feeds in float64. */
 export function differentiate(row: Case, declared: Declared, seed: number) {
   const model = lossModel(row, declared);
   const loss = model.graph.outputs[0]!.name;
@@ -96,14 +97,15 @@ export function differentiate(row: Case, declared: Declared, seed: number) {
   }));
   const wanted = (row.wanted ?? row.shapes.map((_, i) => i)).map((i) => inputs[i]!);
   const { model: step } = addGradients(model, { loss, parameters: wanted.map(({ name }) => name) });
+  checkModel(step);
   const feeds: Record<string, Tensor> = { ...row.fed };
   for (const { name, tensor } of inputs) feeds[name] = tensor;
   return { model, loss, step, feeds, wanted };
 }
 
 /**
- * Largest difference to central finite differences in float64, relative to the largest gradient: along two random
- * directions that move every element of an input, and for two of its elements alone.
+ * Largest difference to central finite differences in float64, relative to the largest gradient, along two random
+ * directions that move every element of an input.
  */
 export async function worstError(row: Case, declared: Declared, seed: number): Promise<number> {
   const { model, loss, step, feeds, wanted } = differentiate(row, declared, seed);
@@ -119,10 +121,8 @@ export async function worstError(row: Case, declared: Declared, seed: number): P
     }
     const slopes = Array.from(gradient.data as Float64Array);
     const scale = Math.max(...slopes.map(Math.abs), 1e-3);
-    const { length } = tensor.data;
-    const single = (at: number) => slopes.map((_, i) => (i === at ? 1 : 0));
     const anywhere = () => slopes.map(() => rng.uniform() * 2 - 1);
-    for (const direction of [anywhere(), anywhere(), single(rng.integer(length)), single(length - 1)]) {
+    for (const direction of [anywhere(), anywhere()]) {
       const at = async (shift: number) => {
         const data = Float64Array.from(tensor.data as Float64Array, (value, i) => value + shift * direction[i]!);
         const moved = await forward.run({ ...feeds, [name]: { ...tensor, data } });
