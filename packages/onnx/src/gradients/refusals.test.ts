@@ -101,6 +101,121 @@ describe('addGradients refuses', () => {
     expect(refusal((g, w) => g.op('DequantizeLinear', [scale(g, w), half(g)])).message).toContain('scale');
   });
 
+  it('forms and unknown shapes of single operators, with the reason', () => {
+    type Form = readonly [
+      reason: string,
+      dims: readonly (number | undefined)[] | undefined,
+      build: (g: GraphBuilder, x: string) => string,
+      opset?: number,
+    ];
+    const ints = (g: GraphBuilder, ...values: readonly number[]) => g.constant('ints', int64(values));
+    const weights = (g: GraphBuilder, ...dims: readonly (number | undefined)[]) => g.input('weights', 'float32', dims);
+    const four = [1, 2, 4, 4];
+    const forms: readonly Form[] = [
+      ['gradient of slices of an axis', [2, 2], (g, x) => g.op('Unique', [x], { axis: 0 })],
+      ['the size of the matrix must be known', [undefined, undefined], (g, x) => g.op('Det', [x])],
+      ['the rank of an operand with an ellipsis', undefined, (g, x) => g.op('Einsum', [x], { equation: '...i->...' })],
+      [
+        'a kept aspect ratio',
+        four,
+        (g, x) => g.op('Resize', [x, '', '', ints(g, 1, 2, 8, 6)], { keep_aspect_ratio_policy: 'not_larger' }),
+        18,
+      ],
+      [
+        'coordinates by a region of interest',
+        four,
+        (g, x) =>
+          g.op('Resize', [x, weights(g, 8), '', ints(g, 1, 2, 8, 8)], {
+            coordinate_transformation_mode: 'tf_crop_and_resize',
+          }),
+      ],
+      ['the rank of the input must be known', undefined, (g, x) => g.op('Resize', [x, '', weights(g, 4)])],
+      ['whether the input is complex must be known', [1, 4, undefined], (g, x) => g.op('DFT', [x])],
+      ['the rank of the input must be known', undefined, (g, x) => g.op('DFT', [x])],
+      ['the inverse of half a spectrum', [1, 3, 2], (g, x) => g.op('DFT', [x], { inverse: 1, onesided: 1 }), 20],
+      ['the axis must be constant', [1, 4, 2], (g, x) => g.op('DFT', [x, '', g.input('axis', 'int64', [])]), 20],
+      [
+        'whether the signal is complex must be known',
+        [1, 8, undefined],
+        (g, x) => g.op('STFT', [x, g.constant('step', int64([2], [])), weights(g, 4)]),
+      ],
+      ['the rank of the input must be known', undefined, (g, x) => g.op('Conv', [x, g.op('Exp', [x])])],
+      [
+        'the size of the kernel must be known',
+        [1, 1, 5],
+        (g, x) => g.op('Conv', [x, weights(g, 1, 1, undefined)], { auto_pad: 'SAME_UPPER' }),
+      ],
+      [
+        'the size of the kernel must be known',
+        [1, 1, 5],
+        (g, x) => g.op('ConvTranspose', [x, weights(g, 1, 1, undefined)], { output_shape: [6] }),
+      ],
+      [
+        'output_shape with input sizes that are not known',
+        [1, 1, undefined],
+        (g, x) => g.op('ConvTranspose', [x, weights(g, 1, 1, 3)], { output_shape: [6] }),
+      ],
+      [
+        'an output larger than the kernel reaches',
+        [1, 1, 5],
+        (g, x) => g.op('ConvTranspose', [x, weights(g, 1, 1, 3)], { output_shape: [9] }),
+      ],
+      [
+        'an output shape that is given',
+        [1, 1, 2],
+        (g, x) => {
+          const indices = g.constant('indices', int64([0, 3], [1, 1, 2]));
+          return g.op('MaxUnpool', [x, indices, ints(g, 1, 1, 6)], { kernel_shape: [2], strides: [2] });
+        },
+      ],
+      [
+        'the shape of the blocks must be constant',
+        [1, 8, 9],
+        (g, x) => g.op('Col2Im', [x, ints(g, 4, 4), g.input('blocks', 'int64', [2])]),
+        18,
+      ],
+      ['cubic interpolation', four, (g, x) => g.op('GridSample', [x, weights(g, 1, 2, 2, 2)], { mode: 'bicubic' })],
+      [
+        'reflected borders',
+        four,
+        (g, x) => g.op('GridSample', [x, weights(g, 1, 2, 2, 2)], { padding_mode: 'reflection' }),
+      ],
+      [
+        'gradient of the mean or the deviation',
+        [2, 4],
+        (g, x) => g.ops('LayerNormalization', [x, weights(g, 4)], {}, { outputs: 2 })[1]!,
+      ],
+      ['the rank of the input must be known', undefined, (g, x) => g.op('RMSNormalization', [x, x], { axis: 1 }), 23],
+      [
+        'gradient of the running statistics',
+        [2, 4],
+        (g, x) => {
+          const statistics = Array.from({ length: 4 }, () => 'weights');
+          weights(g, 4);
+          return g.ops('BatchNormalization', [x, ...statistics], { training_mode: 1 }, { outputs: 3 })[1]!;
+        },
+      ],
+      ['the rank of the cache must be known', undefined, (g, x) => g.op('TensorScatter', [x, x]), 24],
+      [
+        'the rank of the grid must be known',
+        [1, 2, 3],
+        (g, x) => g.op('AffineGrid', [x, g.input('size', 'int64', [undefined])]),
+        20,
+      ],
+    ];
+    for (const [reason, dims, build, opset = 17] of forms) {
+      const g = createGraphBuilder('form');
+      const y = build(g, g.input('x', 'float32', dims ?? []));
+      g.output(g.op('ReduceSum', [y], { keepdims: 0 }), 'float32', [], 'loss');
+      const model = g.model({ opset });
+      const [x, ...others] = model.graph.inputs;
+      const inputs = dims ? model.graph.inputs : [{ name: x!.name, type: { type: 'float32' as const } }, ...others];
+      expect(() =>
+        addGradients({ ...model, graph: { ...model.graph, inputs } }, { loss: 'loss', parameters: ['x'] }),
+      ).toThrow(reason);
+    }
+  });
+
   it('a sparse parameter that is not read by one Gather(axis 0) with ids from an input', () => {
     const sparse = ['w'];
     const ids = (g: GraphBuilder) => g.input('ids', 'int64', ['n']);

@@ -27,7 +27,6 @@ export const pooling: Readonly<Record<string, GradientRule>> = {
   MaxPool: {
     backward: (c) => {
       const { emitter: e } = c;
-      if (c.hasDy(1)) return c.refuse('gradient of the indices');
       const { strides, dilations, kernel } = windowOf(c, undefined);
       const apart = kernel!.every((length, axis) => (length - 1) * dilations[axis]! < strides[axis]!);
       const dims = e.dims(c.y());
