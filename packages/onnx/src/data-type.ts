@@ -1,4 +1,4 @@
-import { type DataType, elementCount, type TensorData } from './model.ts';
+import { type DataType, elementCount, type Tensor, type TensorData } from './model.ts';
 
 /** A constructor of the storage of a {@link DataType}. */
 export type StorageConstructor =
@@ -75,4 +75,11 @@ export function storageLength(type: DataType, dims: readonly number[]): number {
 export function byteLength(data: TensorData): number {
   if (ArrayBuffer.isView(data)) return data.byteLength;
   return data.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+}
+
+/** Bytes that a tensor's elements take in a file. Only strings are looked at: other data may not have been read yet. */
+export function tensorBytes(tensor: Tensor): number {
+  const { storage } = dataTypes[tensor.type];
+  if (storage === undefined) return byteLength(tensor.data);
+  return storageLength(tensor.type, tensor.dims) * storage.BYTES_PER_ELEMENT;
 }

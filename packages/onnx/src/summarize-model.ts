@@ -1,5 +1,5 @@
 import { multiplyAdds } from './costs.ts';
-import { byteLength } from './data-type.ts';
+import { tensorBytes } from './data-type.ts';
 import { type DataType, type Dim, elementCount, type Graph, type Model } from './model.ts';
 import { subgraphs } from './rewrite.ts';
 import { substitute } from './types/dims.ts';
@@ -36,9 +36,9 @@ export function summarizeModel(model: Model, options: SummaryOptions = {}): Mode
       const name = domain === '' ? opType : `${domain}.${opType}`;
       operators.set(name, (operators.get(name) ?? 0) + 1);
     }
-    for (const { type, dims, data } of graph.initializers.values()) {
-      parameters += elementCount(dims);
-      bytesByType.set(type, (bytesByType.get(type) ?? 0) + byteLength(data));
+    for (const tensor of graph.initializers.values()) {
+      parameters += elementCount(tensor.dims);
+      bytesByType.set(tensor.type, (bytesByType.get(tensor.type) ?? 0) + tensorBytes(tensor));
     }
   }
   const total = options.dims && countMultiplyAdds(model, options.dims);

@@ -9,6 +9,8 @@ import { createGraphBuilder } from '../builder.ts';
 import { checkModel } from '../check/check-model.ts';
 import { elementCount, float32, type Model, type Tensor } from '../model.ts';
 import { createRng } from '../rng.ts';
+import { summarizeModel } from '../summarize-model.ts';
+import { inferTypes } from '../types/infer.ts';
 import { decodeModel } from './decode.ts';
 import { encodeModel } from './encode.ts';
 import { readModel, writeModel } from './files.ts';
@@ -200,6 +202,15 @@ describe('data that is read when it is needed', () => {
       code: 'ONNX_CORRUPT',
       message: `${file()}, graph, initializer "w" external_data: expected at least 12992 bytes in "m.onnx_data", got 8200`,
     });
+  });
+
+  it('is not read by what needs no weights', async () => {
+    await writeModel(file(), sample(1), { externalData: {} });
+    const model = await readModel(file());
+    await truncate(file('m.onnx_data'), 8200);
+    checkModel(model);
+    expect(inferTypes(model).graph.types.size).toBeGreaterThan(0);
+    expect(summarizeModel(model).bytes).toBe(4 * (400 + 400 + 1200 + 40));
   });
 
   it.runIf(process.platform === 'linux')('is no longer held open once nobody can ask for it', async () => {

@@ -1,4 +1,4 @@
-import { byteLength } from '../data-type.ts';
+import { tensorBytes } from '../data-type.ts';
 import { hasTrainingInfo } from '../io/decode.ts';
 import type { Graph, Tensor } from '../model.ts';
 import type { Finding, Pass } from '../pass.ts';
@@ -61,7 +61,7 @@ function share(
     const message = `equal to ${JSON.stringify(other)}`;
     if (reason !== undefined) findings.push({ kind: 'skipped', where: name, message: `${message}, but ${reason}` });
     else {
-      findings.push({ kind: 'patched', where: name, message: `${message}, ${byteLength(tensor.data)} bytes less` });
+      findings.push({ kind: 'patched', where: name, message: `${message}, ${tensorBytes(tensor)} bytes less` });
       shared.set(name, other);
     }
   }

@@ -1,4 +1,4 @@
-import { byteLength } from '../data-type.ts';
+import { tensorBytes } from '../data-type.ts';
 import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
 import { subgraphs } from '../rewrite.ts';
 import { valueTypes } from '../types/infer.ts';
@@ -40,7 +40,7 @@ export function printGraph(graph: Graph): string {
 function graphLines(graph: Graph, margin: string): readonly string[] {
   const types = valueTypes(graph);
   const value = ({ name, type }: ValueInfo) => [name, describeType(type ?? types.get(name))];
-  const bytes = [...graph.initializers.values()].reduce((sum, { data }) => sum + byteLength(data), 0);
+  const bytes = [...graph.initializers.values()].reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
   const initializers = Array.from(graph.initializers, ([name, tensor]) => [
     name,
     describeType(tensor),

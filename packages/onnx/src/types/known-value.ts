@@ -7,8 +7,10 @@ export const MAX_ELEMENTS = 1024;
 
 /** The elements of a numeric tensor, when it is short. Int64 beyond the safe integers (the ends of slices) is clamped. */
 export function knownTensor(tensor: Tensor): KnownValue | undefined {
-  const { type, dims, data } = tensor;
-  if (!followed.has(type) || data.length > MAX_ELEMENTS || elementCount(dims) !== data.length) return undefined;
+  const { type, dims } = tensor;
+  const count = elementCount(dims);
+  // The data of long tensors may not have been read yet, and is not looked at.
+  if (!followed.has(type) || count > MAX_ELEMENTS || tensor.data.length !== count) return undefined;
   return { dims, elements: Array.from(toNumbers(tensor), exact) };
 }
 
