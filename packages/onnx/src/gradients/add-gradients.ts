@@ -1,15 +1,14 @@
 import { SlmError } from '../errors.ts';
 import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
-import { rowOf } from '../operator.ts';
-import { materialize } from './broadcast.ts';
+import { operatorKey } from '../operator.ts';
+import type { Swept } from './accumulate.ts';
+import { accumulate } from './accumulate.ts';
+import { activeValues, stopReason } from './activity.ts';
 import type { Emitter } from './emitter.ts';
 import { createEmitter } from './emitter.ts';
-import { geluBackward, matchGelu } from './gelu-pattern.ts';
 import { typesWithNamedDims } from './name-dims.ts';
 import { findPath, printPath } from './path.ts';
-import type { GradientContext } from './rule.ts';
-import { attributeInts } from './rule.ts';
-import { gradients } from './table.ts';
+import { prepareForward } from './prepare.ts';
 
 export interface GradientOptions {
   /** The value to differentiate: one element. */
@@ -35,7 +34,9 @@ export interface Differentiated {
 
 /**
  * Appends the backward graph of `loss`: one graph output `grad/<parameter>` per parameter, by reverse accumulation over
- * {@link gradients}. The forward nodes stay as they are, except for optional outputs that the backward nodes read.
+ * {@link gradients}. The forward nodes stay as they are, except for optional outputs that the backward nodes read, and
+ * for what lies between a parameter and the loss without a gradient row: calls of local functions are inlined, operators
+ * with a decomposition are spelled out.
  *
  * Errors: `GRADIENT_OPSET` below opset 13; `GRADIENT_PARAMETER` for a name that is no float input or initializer;
  * `GRADIENT_LOSS` for a loss that does not exist or has several elements; `GRADIENT_NO_PATH` when the loss does not depend
@@ -50,106 +51,31 @@ export function addGradients(model: Model, options: GradientOptions): Differenti
       `addGradients: expected opset 13 or later, got ${opset} (convert the model first)`,
     );
   }
-  const graph = withParameterInputs(model.graph, options.parameters);
-  const emitter = createEmitter(graph, opset, typesWithNamedDims({ ...model, graph }));
+  const declared = { ...model, graph: withParameterInputs(model.graph, options.parameters) };
+  const prepared = prepareForward(declared, options.loss, options.parameters);
+  const { graph } = prepared.model;
+  const emitter = createEmitter(graph, opset, typesWithNamedDims(prepared.model));
   const seed = lossSeed(graph, emitter, options.loss);
   const sparse = sparseLookups(graph, options);
-  const active = activeValues(graph, options.parameters, emitter.type);
-  const contributions = new Map<string, string[]>([[options.loss, [seed]]]);
-  const contribute = (value: string, gradient: string) => {
-    const list = contributions.get(value);
-    if (list) list.push(gradient);
-    else contributions.set(value, [gradient]);
-  };
-  const settled = new Map<string, string>();
-  const total = (value: string): string => {
-    const found = settled.get(value);
-    if (found !== undefined) return found;
-    const parts = contributions.get(value)!;
-    const sum = parts.length === 1 ? parts[0]! : emitter.op(parts.length === 2 ? 'Add' : 'Sum', parts);
-    if (parts.every((part) => emitter.isLoose(part))) emitter.loosen(sum);
-    else emitter.setType(sum, emitter.type(value));
-    settled.set(value, sum);
-    return sum;
-  };
-  const full = (value: string): string => {
-    const gradient = total(value);
-    const made = materialize(emitter, gradient, value);
-    emitter.setType(made, emitter.type(value));
-    return made;
-  };
-
-  for (const node of [...graph.nodes].reverse()) {
-    const reached = node.outputs.some((output) => contributions.has(output) && active.has(output));
-    if (!reached) continue;
-    const rule = rowOf(gradients, node);
-    const refuse = (reason: string): never => {
-      const source = options.parameters.find((parameter) => findPath(graph, parameter, node) !== undefined);
-      const path = source === undefined ? undefined : findPath(graph, source, node);
-      throw unsupported(node, reason, source, path);
+  const refuse = (node: Node, reason: string | undefined): never => {
+    const source = options.parameters.find((parameter) => findPath(graph, parameter, node) !== undefined);
+    const path = source === undefined ? undefined : findPath(graph, source, node);
+    const missing = () => {
+      const kept = prepared.refusals.get(node.outputs[0]!) ?? prepared.refusals.get(node.name);
+      return kept === undefined ? 'no gradient row for this operator' : `it cannot be spelled out: ${kept}`;
     };
-    if (!rule) refuse('no gradient row for this operator');
-    if (!rule || 'stops' in rule) continue;
-    const lookup = sparse.get(node.inputs[0]!);
-    if (lookup && node === lookup) {
-      contribute(node.inputs[0]!, full(node.outputs[0]!));
-      continue;
-    }
-    const gelu = matchGelu(node, emitter);
-    if (gelu && active.has(gelu.x)) {
-      const dy = total(node.outputs[0]!);
-      contribute(
-        gelu.x,
-        emitter.scope(`grad/${node.name}/`, () => geluBackward(emitter, gelu, dy)),
-      );
-      continue;
-    }
-    const context = createContext(node, emitter, active, { contributions, total, full, refuse });
-    const made = emitter.scope(`grad/${node.name === '' ? node.outputs[0] : node.name}/`, () => rule.backward(context));
-    for (const [index, gradient] of made.entries()) {
-      if (gradient !== undefined && context.wants(index)) contribute(node.inputs[index]!, gradient);
-    }
-  }
-  return finish(model, graph, emitter, options, sparse, contributions, full);
-}
-
-interface Accumulated {
-  readonly contributions: ReadonlyMap<string, readonly string[]>;
-  total(value: string): string;
-  full(value: string): string;
-  refuse(reason: string): never;
-}
-
-function createContext(
-  node: Node,
-  emitter: Emitter,
-  active: ReadonlySet<string>,
-  { contributions, total, full, refuse }: Accumulated,
-): GradientContext {
-  return {
-    node,
-    emitter,
-    x: (index = 0) => node.inputs[index] ?? '',
-    y: (index = 0) => node.outputs[index] ?? '',
-    dy: (index = 0) => full(node.outputs[index]!),
-    looseDy: (index = 0) => total(node.outputs[index]!),
-    hasDy: (index) => contributions.has(node.outputs[index] ?? ''),
-    wants: (index) => active.has(node.inputs[index] ?? ''),
-    int: (name, otherwise) => {
-      const attribute = node.attributes[name];
-      return attribute?.kind === 'int' ? Number(attribute.value) : otherwise;
-    },
-    float: (name, otherwise) => {
-      const attribute = node.attributes[name];
-      return attribute?.kind === 'float' ? attribute.value : otherwise;
-    },
-    ints: (name) => attributeInts(node.attributes[name]),
-    text: (name, otherwise) => {
-      const attribute = node.attributes[name];
-      return attribute?.kind === 'string' ? attribute.value : otherwise;
-    },
-    refuse,
+    throw unsupported(node, reason ?? missing(), source, path);
   };
+  const swept = accumulate({
+    graph,
+    emitter,
+    active: activeValues(graph, options.parameters, emitter.type),
+    seeds: new Map([[options.loss, seed]]),
+    sparse,
+    opsets: prepared.model.opsets,
+    refuse,
+  });
+  return finish(prepared.model, emitter, options, sparse, swept);
 }
 
 function withParameterInputs(graph: Graph, parameters: readonly string[]): Graph {
@@ -227,50 +153,32 @@ function sparseLookups(graph: Graph, options: GradientOptions): ReadonlyMap<stri
   return lookups;
 }
 
-/** Values that depend differentiably on a parameter. */
-function activeValues(
-  graph: Graph,
-  parameters: readonly string[],
-  typeOf: (value: string) => TensorType | undefined,
-): ReadonlySet<string> {
-  const active = new Set(parameters);
-  for (const node of graph.nodes) {
-    if (!node.inputs.some((input) => active.has(input))) continue;
-    const rule = rowOf(gradients, node);
-    if (rule && ('stops' in rule || rule.passes?.(node, typeOf) === false)) continue;
-    for (const output of node.outputs) if (output !== '') active.add(output);
-  }
-  return active;
-}
-
 function unsupported(node: Node, reason: string, parameter?: string, path?: readonly Node[]): SlmError {
   const label = node.name === '' ? node.outputs[0] : node.name;
-  const operator = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
   const trail = parameter === undefined || !path ? '' : ` (on the path ${printPath(parameter, path)})`;
   return new SlmError(
     'GRADIENT_UNSUPPORTED',
-    `addGradients, node "${label}": expected an operator that passes gradients, got ${operator}: ${reason}${trail}`,
+    `addGradients, node "${label}": expected an operator that passes gradients, got ${operatorKey(node)}: ${reason}${trail}`,
   );
 }
 
 function finish(
   model: Model,
-  graph: Graph,
   emitter: Emitter,
   options: GradientOptions,
   sparse: ReadonlyMap<string, Node>,
-  contributions: ReadonlyMap<string, readonly string[]>,
-  full: (value: string) => string,
+  swept: Swept,
 ): Differentiated {
+  const { graph } = model;
   const found = new Map<string, ParameterGradient>();
   const renames = new Map<string, string>();
   const outputs: ValueInfo[] = [...graph.outputs];
   for (const parameter of options.parameters) {
-    if (!contributions.has(parameter)) throw noGradient(graph, parameter, options.loss, emitter.type);
+    if (!swept.has(parameter)) throw noGradient(graph, parameter, options.loss, emitter.type);
     const lookup = sparse.get(parameter);
     const output = `grad/${parameter}`;
-    const gradient = lookup ? contributions.get(parameter)![0]! : full(parameter);
-    const source = emitter.isEmitted(gradient) && !renames.has(gradient) ? gradient : emitter.copy(gradient);
+    const gradient = lookup ? swept.rows(parameter) : swept.full(parameter);
+    const source = emitter.canRename(gradient) && !renames.has(gradient) ? gradient : emitter.copy(gradient);
     renames.set(source, output);
     const type: TensorType | undefined = emitter.type(lookup ? lookup.outputs[0]! : parameter);
     outputs.push({ name: output, type: type ?? { type: 'float32' } });
@@ -288,14 +196,9 @@ function noGradient(
 ): SlmError {
   const target = graph.nodes.find((node) => node.outputs.includes(loss))!;
   const path = findPath(graph, parameter, target);
-  const blocking = path?.find((node) => {
-    const rule = rowOf(gradients, node);
-    return rule && ('stops' in rule || rule.passes?.(node, typeOf) === false);
-  });
+  const blocking = path?.find((node) => stopReason(node, typeOf) !== undefined);
   if (path && blocking) {
-    const rule = rowOf(gradients, blocking)!;
-    const reason = 'stops' in rule ? rule.stops : 'its output type carries no gradient';
-    return unsupported(blocking, reason, parameter, path.slice(0, path.indexOf(blocking) + 1));
+    return unsupported(blocking, stopReason(blocking, typeOf)!, parameter, path.slice(0, path.indexOf(blocking) + 1));
   }
   return new SlmError(
     'GRADIENT_NO_PATH',

@@ -1,7 +1,10 @@
 import type { AttributeInput } from '../builder.ts';
 import { createGraphBuilder } from '../builder.ts';
+import { constantTensor } from '../decompose/constant-lookup.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../model.ts';
 import { int64, scalar } from '../model.ts';
+import { isDefaultDomain } from '../operator.ts';
+import { freeValues, usedValues } from '../rewrite.ts';
 import { foldScales } from './fold-scales.ts';
 
 type Attributes = Readonly<Record<string, AttributeInput>>;
@@ -58,12 +61,18 @@ export interface Emitter {
   producer(value: string): Node | undefined;
   /** Adds the optional output `index` to a forward node, unless it has it, and returns its name. */
   extraOutput(node: Node, index: number, type: TensorType | undefined): string;
+  /** Puts another node in the place of a forward node: one that makes the same outputs, and perhaps more. */
+  replaceForward(node: Node, by: Node): void;
+  /** A value or node name that is not used yet. */
+  fresh(base: string): string;
   /** Runs `body` with node names under `prefix`. */
   scope<T>(prefix: string, body: () => T): T;
   /** Forward nodes, some with extra outputs, then the emitted ones; initializers with the constants added. */
   finish(renames: ReadonlyMap<string, string>): Pick<Graph, 'nodes' | 'initializers' | 'types'>;
   /** True for a value computed by an emitted node. */
   isEmitted(value: string): boolean;
+  /** True for a value that `finish` may rename: emitted, and not used inside a subgraph. */
+  canRename(value: string): boolean;
 }
 
 /** Starts an emitter behind `graph`, which is not changed; `known` are the types of its values. */
@@ -81,6 +90,7 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
   const loose = new Set<string>();
   const rowsOf = new Map<string, string>();
   const rewritten = new Map<string, Node>();
+  const captured = new Set<string>();
   let one = '';
 
   const emitter: Emitter = {
@@ -95,11 +105,12 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
         return emitter.ops('Transpose', [earlier.source], { perm }, 1);
       }
       const key = JSON.stringify([opType, inputs, attributes, count], (_, value) =>
-        typeof value === 'bigint' ? `${value}` : value,
+        typeof value === 'bigint' ? `${value}` : value instanceof Map ? [...value] : value,
       );
       const found = known.get(key);
       if (found) return found;
       const made = builder.ops(opType, inputs, attributes, { outputs: count });
+      for (const graph of graphsOf(attributes)) for (const value of freeValues(graph)) captured.add(value);
       known.set(key, made);
       const node: Node = { name: '', opType, domain: '', inputs, outputs: made, attributes: {} };
       for (const output of made) emitted.set(output, node);
@@ -133,15 +144,9 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
       const tensor = tensors.get(value);
       if (tensor) return tensor;
       const node = producers.get(value);
-      if (node?.opType === 'Identity' || node?.opType === 'Constant') {
-        if (node.opType === 'Identity') return emitter.valueOf(node.inputs[0]!);
-        const { value: attribute, value_int, value_ints, value_float } = node.attributes;
-        if (attribute?.kind === 'tensor') return attribute.value;
-        if (value_ints?.kind === 'ints') return int64(value_ints.value.map(Number));
-        if (value_int?.kind === 'int') return int64([Number(value_int.value)], []);
-        if (value_float?.kind === 'float') return scalar(value_float.value);
-      }
-      return undefined;
+      if (node === undefined || !isDefaultDomain(node.domain)) return undefined;
+      if (node.opType === 'Identity') return emitter.valueOf(node.inputs[0]!);
+      return node.opType === 'Constant' ? constantTensor(node) : undefined;
     },
     intsOf(value) {
       const tensor = value === undefined || value === '' ? undefined : emitter.valueOf(value);
@@ -223,29 +228,35 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
     isLoose: (value) => loose.has(value),
     producer: (value) => emitted.get(value) ?? producers.get(value),
     extraOutput(node, index, type) {
-      const current = rewritten.get(node.outputs[0]!) ?? node;
+      const current = rewritten.get(firstOutput(node)) ?? node;
       const outputs = Array.from(
         { length: Math.max(index + 1, current.outputs.length) },
         (_, i) => current.outputs[i] ?? '',
       );
       if (outputs[index] === '') {
         outputs[index] = builder.fresh(`${node.outputs[0]}.${index}`);
-        rewritten.set(node.outputs[0]!, { ...current, outputs });
+        rewritten.set(firstOutput(node), { ...current, outputs });
         emitter.setType(outputs[index], type);
       }
       return outputs[index]!;
     },
+    replaceForward(node, by) {
+      rewritten.set(firstOutput(node), by);
+    },
+    fresh: builder.fresh,
     scope: (prefix, body) => builder.scope(prefix, body),
     isEmitted: (value) => emitted.has(value),
+    canRename: (value) => emitted.has(value) && !captured.has(value),
     finish(renames) {
       const rename = (value: string) => renames.get(value) ?? value;
       const all = builder.graph().nodes;
       const outputs = new Set(renames.keys());
-      const backward = withoutDead(foldScales(all.slice(forwardCount), emitter.valueOf, outputs), outputs);
-      const used = new Set(backward.flatMap((node) => node.inputs));
+      const held = new Set([...outputs, ...captured]);
+      const backward = withoutDead(foldScales(all.slice(forwardCount), emitter.valueOf, held), outputs);
+      const used = new Set(backward.flatMap((node) => [...usedValues(node)]));
       const initializers = new Map(graph.initializers);
       for (const name of constants.values()) if (used.has(name)) initializers.set(name, tensors.get(name)!);
-      const forward = graph.nodes.map((node) => rewritten.get(node.outputs[0]!) ?? node);
+      const forward = graph.nodes.map((node) => rewritten.get(firstOutput(node)) ?? node);
       const renamed = backward.map((node) => ({
         ...node,
         inputs: node.inputs.map(rename),
@@ -261,13 +272,24 @@ export function createEmitter(graph: Graph, opset: number, knownTypes: ReadonlyM
   return emitter;
 }
 
+function graphsOf(attributes: Attributes): readonly Graph[] {
+  return Object.values(attributes).filter(
+    (value): value is Graph => typeof value === 'object' && 'nodes' in value && 'initializers' in value,
+  );
+}
+
+/** What a node goes by: the first output it has. */
+function firstOutput(node: Node): string {
+  return node.outputs.find((output) => output !== '') ?? '';
+}
+
 /** Drops nodes that nothing reads: first halves of merged transpositions. */
 function withoutDead(nodes: readonly Node[], outputs: ReadonlySet<string>): readonly Node[] {
   const read = new Set(outputs);
   const kept: Node[] = [];
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((output) => read.has(output))) continue;
-    for (const input of node.inputs) read.add(input);
+    for (const input of usedValues(node)) read.add(input);
     kept.unshift(node);
   }
   return kept;

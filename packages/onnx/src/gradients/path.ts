@@ -1,4 +1,5 @@
 import type { Graph, Node } from '../model.ts';
+import { usedValues } from '../rewrite.ts';
 
 /** A shortest chain of nodes from the first reader of `value` to `target`, both included. */
 export function findPath(graph: Graph, value: string, target: Node): readonly Node[] | undefined {
@@ -7,8 +8,9 @@ export function findPath(graph: Graph, value: string, target: Node): readonly No
   for (;;) {
     const next = new Map<string, Node>();
     for (const node of graph.nodes) {
-      const input = node.inputs.find((name) => reached.has(name));
-      if (input === undefined || cameFrom.has(node)) continue;
+      if (cameFrom.has(node)) continue;
+      const input = [...usedValues(node)].find((name) => reached.has(name));
+      if (input === undefined) continue;
       cameFrom.set(node, reached.get(input));
       if (node.outputs[0] === target.outputs[0]) return unwind(cameFrom, node);
       for (const output of node.outputs) if (output !== '') next.set(output, node);

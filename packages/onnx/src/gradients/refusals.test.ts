@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { GraphBuilder } from '../builder.ts';
-import { createGraphBuilder } from '../builder.ts';
+import type { AttributeInput, GraphBuilder } from '../builder.ts';
+import { createGraphBuilder, float } from '../builder.ts';
 import { isSlmError, type SlmError } from '../errors.ts';
 import { float32, int64, scalar } from '../model.ts';
 import { openReference } from '../reference/open-reference.ts';
@@ -39,9 +39,9 @@ describe('addGradients refuses', () => {
   });
 
   it('an operator of another domain', () => {
-    const error = refusal((g, w) => g.op('Gelu', [w], {}, { name: 'act', domain: 'com.microsoft' }));
+    const error = refusal((g, w) => g.op('Inverse', [w], {}, { name: 'act', domain: 'com.microsoft' }));
     expect(error.code).toBe('GRADIENT_UNSUPPORTED');
-    expect(error.message).toContain('com.microsoft.Gelu');
+    expect(error.message).toContain('com.microsoft.Inverse');
   });
 
   it('operators that have a gradient which cannot be emitted, naming the node, the reason and the path', () => {
@@ -95,10 +95,41 @@ describe('addGradients refuses', () => {
   it('forms that a row does not cover', () => {
     const yes = (g: GraphBuilder) => g.constant('yes', { type: 'bool', dims: [], data: Uint8Array.of(1) });
     const half = (g: GraphBuilder) => g.constant('half', scalar(0.5));
-    expect(refusal((g, w) => g.op('Dropout', [w, half(g), yes(g)])).message).toContain('training mode');
-    const bound = (g: GraphBuilder, w: string) => g.op('ReduceMax', [w], { keepdims: 0 });
-    const scale = (g: GraphBuilder, w: string) => g.op('QuantizeLinear', [half(g), bound(g, w)]);
-    expect(refusal((g, w) => g.op('DequantizeLinear', [scale(g, w), half(g)])).message).toContain('scale');
+    expect(
+      refusal((g, w) => g.op('Dropout', [half(g), g.op('ReduceMax', [w], { keepdims: 0 }), yes(g)])).message,
+    ).toContain('gradient of the ratio');
+    const twice: (g: GraphBuilder) => string = (g) => g.constant('scales', float32([0.5, 0.25]));
+    const levels = (g: GraphBuilder, w: string) => g.op('QuantizeLinear', [w, twice(g)]);
+    expect(refusal((g, w) => g.op('DequantizeLinear', [levels(g, w), half(g)])).message).toContain('the scale differs');
+  });
+
+  it('forms that can neither be differentiated nor spelled out, with the reason of the decomposition', () => {
+    const domain = 'com.microsoft';
+    const packed = { domain, name: 'turn' };
+    const error = refusal((g, w) => {
+      const rows = g.constant('rows', float32([1, 1], [2, 1]));
+      const at = g.constant('at', int64([0]));
+      return g.op('RotaryEmbedding', [w, at, rows, rows], { is_packed_batching: 1 }, packed);
+    });
+    expect(error.message).toContain(
+      'got com.microsoft.RotaryEmbedding: it cannot be spelled out: packed batching (on the path w → RotaryEmbedding "turn")',
+    );
+  });
+
+  it('recurrent layers with forms that the forward states do not determine', () => {
+    const lstm = (attributes: Record<string, AttributeInput>, peepholes: boolean) =>
+      refusal((g, w) => {
+        const x = g.op('Reshape', [w, g.constant('shape', int64([2, 1, 2]))]);
+        const zeros = (name: string, dims: number[]) =>
+          g.constant(name, float32(new Float32Array(dims.reduce((a, b) => a * b)), dims));
+        const inputs = [x, zeros('wx', [1, 8, 2]), zeros('wh', [1, 8, 2])];
+        const more = peepholes ? ['', '', '', '', zeros('p', [1, 6])] : [];
+        return g.op('LSTM', [...inputs, ...more], { hidden_size: 2, ...attributes });
+      }).message;
+    expect(lstm({ clip: float(1) }, false)).toContain('a cell clip');
+    expect(lstm({ input_forget: 1 }, false)).toContain('coupled input and forget gates');
+    expect(lstm({}, true)).toContain('peepholes');
+    expect(lstm({ activations: ['Sigmoid', 'Softsign', 'Tanh'] }, false)).toContain('activation Softsign');
   });
 
   it('forms and unknown shapes of single operators, with the reason', () => {

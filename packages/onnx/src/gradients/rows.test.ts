@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { controlFlowCases } from '../../test/gradients/cases/control-flow.ts';
 import { elementwiseCases } from '../../test/gradients/cases/elementwise.ts';
 import { linearCases } from '../../test/gradients/cases/linear.ts';
 import { indexingCases, movingCases } from '../../test/gradients/cases/moving.ts';
 import { normalizationCases } from '../../test/gradients/cases/normalization.ts';
+import { recurrentCases } from '../../test/gradients/cases/recurrent.ts';
 import { reductionCases } from '../../test/gradients/cases/reductions.ts';
 import { spatialCases } from '../../test/gradients/cases/spatial.ts';
 import type { Case, Cases } from '../../test/gradients/finite-differences.ts';
@@ -22,6 +24,8 @@ const cases: Cases = {
   ...reductionCases,
   ...normalizationCases,
   ...spatialCases,
+  ...recurrentCases,
+  ...controlFlowCases,
 };
 
 /** Rows without a derivative to compare with finite differences; `quantize.test.ts` and `refusals.test.ts` hold them. */

@@ -1,8 +1,9 @@
-import type { Attribute, Node, TensorType } from '../model.ts';
+import type { AttributeReader } from '../attribute-reader.ts';
+import type { Attribute, Graph, Node, Tensor, TensorType } from '../model.ts';
 import type { Emitter } from './emitter.ts';
 
 /** What a rule sees of the node it differentiates. */
-export interface GradientContext {
+export interface GradientContext extends AttributeReader {
   readonly node: Node;
   readonly emitter: Emitter;
   /** Name of the input or `''`. */
@@ -17,12 +18,17 @@ export interface GradientContext {
   hasDy(index: number): boolean;
   /** True when the gradient of this input is asked for. */
   wants(index: number): boolean;
-  /** Integer attribute. */
-  int(name: string, otherwise: number): number;
-  float(name: string, otherwise: number): number;
-  /** List of integers, `undefined` when absent. */
-  ints(name: string): readonly number[] | undefined;
-  text(name: string, otherwise: string): string;
+  /** True for a value that carries a gradient: for what subgraphs take from outside. */
+  isActive(value: string): boolean;
+  /** The values of a subgraph that depend differentiably on one of `sources`. */
+  reached(graph: Graph, sources: Iterable<string>): ReadonlySet<string>;
+  /** Adds to the gradient of a value that is no input of the node. */
+  contribute(value: string, gradient: string): void;
+  /**
+   * Differentiates a subgraph: its nodes, forward ones included, under names of their own, ready to be the body of a
+   * control-flow node of the backward graph.
+   */
+  body(request: BodyRequest): DifferentiatedBody;
   /** Stops with `GRADIENT_UNSUPPORTED`, naming the node and the path to the parameter. */
   refuse(reason: string): never;
 }
@@ -39,6 +45,34 @@ export interface DifferentiableRule {
  * in the inputs, no gradient passes, and the reason why.
  */
 export type GradientRule = DifferentiableRule | { readonly stops: string };
+
+/** A subgraph to differentiate. */
+export interface BodyRequest {
+  readonly graph: Graph;
+  /** Values that carry gradients: inputs of the subgraph, or what it takes from outside. */
+  readonly active: Iterable<string>;
+  /** The gradients of the subgraph's outputs, by value. */
+  readonly seeds: ReadonlyMap<string, string>;
+  /** Values whose gradients are asked for. */
+  readonly wanted: readonly string[];
+  /** Inputs of the subgraph that are constants in the backward graph. */
+  readonly constants?: ReadonlyMap<string, Tensor>;
+  /** Types of the subgraph's inputs where it does not say them. */
+  readonly types?: ReadonlyMap<string, TensorType>;
+  /** What the inputs of the subgraph are called in the backward graph. */
+  readonly names?: ReadonlyMap<string, string>;
+  /** Emits further nodes after the sweep, given the gradients; returns the values they leave. */
+  readonly extend?: (emitter: Emitter, gradient: (value: string) => string | undefined) => readonly string[];
+}
+
+export interface DifferentiatedBody {
+  readonly nodes: readonly Node[];
+  readonly initializers: ReadonlyMap<string, Tensor>;
+  /** The gradient of a wanted value, `undefined` when the seeds do not depend on it. */
+  gradient(value: string): string | undefined;
+  /** What `extend` left. */
+  readonly extra: readonly string[];
+}
 
 /** Integers of an attribute. */
 export function attributeInts(attribute: Attribute | undefined): readonly number[] | undefined {

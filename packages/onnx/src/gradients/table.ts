@@ -1,13 +1,16 @@
 import type { GradientRule } from './rule.ts';
 import { arithmetic } from './rules/arithmetic.ts';
+import { controlFlow } from './rules/control-flow.ts';
 import { convolution } from './rules/convolution.ts';
 import { cumulative } from './rules/cumulative.ts';
+import { dropout } from './rules/dropout.ts';
 import { einsum } from './rules/einsum.ts';
 import { indexing } from './rules/indexing.ts';
 import { linear } from './rules/linear.ts';
 import { normalization } from './rules/normalization.ts';
 import { pooling } from './rules/pooling.ts';
 import { quantize } from './rules/quantize.ts';
+import { recurrent } from './rules/recurrent.ts';
 import { reduce } from './rules/reduce.ts';
 import { resampling } from './rules/resize.ts';
 import { sampling } from './rules/sampling.ts';
@@ -32,7 +35,10 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   ...cumulative,
   ...normalization,
   ...signal,
+  ...dropout,
   ...quantize,
+  ...recurrent,
+  ...controlFlow,
   ...stopping,
   ...refusing,
 };

@@ -85,16 +85,6 @@ export const unary: Readonly<Record<string, GradientRule>> = {
     return e.op('Add', [s, bend]);
   }),
   Gelu: scaledBy((c) => (c.text('approximate', 'none') === 'tanh' ? geluTanhSlope(c) : geluSlope(c))),
-  Dropout: {
-    backward: (c) => {
-      const training = c.x(2);
-      const value = training === '' ? undefined : c.emitter.valueOf(training);
-      if (training !== '' && (value === undefined || value.data[0] !== 0)) {
-        c.refuse('training mode draws its own mask (multiply by a mask that is fed in)');
-      }
-      return [c.looseDy()];
-    },
-  },
   Cast: {
     backward: (c) => castBack(c, c.int('to', 1)),
     passes: (node) => {
