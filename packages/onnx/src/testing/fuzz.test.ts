@@ -40,7 +40,7 @@ it('mutations are repeatable', () => {
 
 it('mutated files are refused with a code, or valid models that are written and read again', () => {
   const tally = { refused: 0, invalid: 0, valid: 0 };
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 1200; i++) {
     const chance = createRng(i);
     const pick = () => seeds[chance.integer(seeds.length)]!;
     const bytes = mutateModel(pick(), pick(), chance);
@@ -50,7 +50,7 @@ it('mutated files are refused with a code, or valid models that are written and 
       throw new Error(`file ${i} (${Buffer.from(bytes.subarray(0, 40)).toString('hex')}…)`, { cause: error });
     }
   }
-  expect(tally.refused).toBeGreaterThan(500);
-  expect(tally.invalid).toBeGreaterThan(200);
-  expect(tally.valid).toBeGreaterThan(50);
+  expect(tally.refused).toBeGreaterThan(300);
+  expect(tally.invalid).toBeGreaterThan(120);
+  expect(tally.valid).toBeGreaterThan(30);
 }, 60_000);
