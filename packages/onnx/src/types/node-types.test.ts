@@ -71,8 +71,10 @@ describe.each(Object.entries(goldens))('%s', (key, cases) => {
   it('has the element types when nothing is known of shapes, and contradicts no size when nothing is known of values', () => {
     for (const each of cases) {
       const [, , , outputs] = each;
-      const shapeless = inferred(key, each, (input) => input && { type: { type: input[0] } });
-      const valueless = inferred(key, each, (input) => input && { type: { type: input[0], dims: input[1] } });
+      const shapeless = inferred(key, each, (input) => (input === null ? undefined : { type: { type: input[0] } }));
+      const valueless = inferred(key, each, (input) =>
+        input === null ? undefined : { type: { type: input[0], dims: input[1] } },
+      );
       outputs.forEach((output, index) => {
         if (output === null) return;
         const [type, dims] = output;
