@@ -7,7 +7,7 @@ import { copyGraph } from './copy-graph.ts';
 import { createNamer } from './names.ts';
 
 /** Most nodes that inlining may make: functions that call each other can grow without bound. */
-const MOST_NODES = 1_000_000;
+const MOST_NODES = 100_000;
 
 /**
  * Puts the bodies of local functions in the place of the nodes that call them:
@@ -19,7 +19,7 @@ const MOST_NODES = 1_000_000;
  *
  * The functions are gone afterwards, except those that a skipped call needs. Skipped with a reason: a function whose
  * operator set differs from the model's in a domain both import. Errors: `ONNX_INVALID` for a function that calls itself;
- * `INLINE_TOO_LARGE` when more than 1,000,000 nodes come out.
+ * `INLINE_TOO_LARGE` when more than 100,000 nodes come out.
  */
 export const inlineFunctions: Pass = {
   name: 'inline-functions',
