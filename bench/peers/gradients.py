@@ -173,6 +173,60 @@ case("Pad", [normal(1, 3, 4), ints(0, 1, 2, 0, 0, 1)], lambda x, _: F.pad(x[None
 case("Pow", [normal(2, 3).exp(), normal(3)], torch.pow)
 case("DFT", [normal(1, 5, 1)], lambda x: torch.view_as_real(torch.fft.fft(x[..., 0])), {"axis": 1})
 
+
+
+def gates(value, order):
+    """Reorders the gate blocks of a weight [gates * hidden, ...]."""
+    parts = value.chunk(len(order))
+    return torch.cat([parts[at] for at in order])
+
+
+def recurrent(fn, order):
+    """The recurrent layer `fn` of torch on the operands of the ONNX operator; the output is ONNX's Y."""
+
+    def forward(x, w, r, b, *starts):
+        weights = []
+        for direction in range(w.shape[0]):
+            ours, theirs = b[direction].chunk(2)
+            weights += [gates(v, order) for v in (w[direction], r[direction], ours, theirs)]
+        both = w.shape[0] == 2
+        start = starts[0] if len(starts) == 1 else starts
+        y = fn(x, start, weights, True, 1, 0.0, False, both, False)[0]
+        return y.reshape(*y.shape[:2], w.shape[0], -1).transpose(1, 2)
+
+    return forward
+
+
+for direction, count in {"forward": 1, "bidirectional": 2}.items():
+    attributes = {"hidden_size": 2, "direction": direction}
+    operands = lambda n: [normal(3, 2, 3), normal(count, n * 2, 3), normal(count, n * 2, 2), normal(count, n * 4), None]
+    state = lambda: normal(count, 2, 2)
+    case("LSTM", [*operands(4), state(), state()], recurrent(torch.lstm, [0, 2, 3, 1]), attributes)
+    case("GRU", [*operands(3), state()], recurrent(torch.gru, [1, 0, 2]), {**attributes, "linear_before_reset": 1})
+    case("RNN", [*operands(1), state()], recurrent(torch.rnn_tanh, [0]), attributes)
+case(
+    "Attention",
+    [normal(1, 4, 3, 4), normal(1, 2, 3, 4), normal(1, 2, 3, 4)],
+    lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True),
+    {"is_causal": 1},
+    opset=23,
+)
+case(
+    "Attention",
+    [normal(1, 2, 3, 4), normal(1, 2, 5, 4), normal(1, 2, 5, 4), normal(3, 5)],
+    lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, attn_mask=m, scale=f(0.3)["float"]),
+    {"scale": f(0.3)},
+    opset=23,
+)
+case(
+    "SoftmaxCrossEntropyLoss",
+    [normal(4, 5), ints(0, 1, 4, 2)],
+    lambda x, y: F.cross_entropy(x, y, ignore_index=1),
+    {"ignore_index": 1},
+)
+case("Gelu", [normal(2, 3)], F.gelu, opset=20)
+case("GroupNormalization", [normal(2, 4, 3), normal(4), normal(4)], lambda x, w, b: F.group_norm(x, 2, w, b, eps["float"]), {"num_groups": 2, "epsilon": eps}, opset=21)
+
 goldens = pathlib.Path(__file__).resolve().parents[2] / "packages" / "onnx" / "goldens" / "gradients"
 goldens.mkdir(parents=True, exist_ok=True)
 lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in cases)
