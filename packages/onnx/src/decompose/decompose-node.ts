@@ -136,7 +136,10 @@ function createContext(
       const single = context.constant({ type: 'float32', dims: [], data: Float32Array.of(value) });
       return type === 'float32' ? single : context.cast(single, type);
     },
-    vector: (values) => context.constant(int64(values)),
+    vector: (values) =>
+      values.every(Number.isSafeInteger)
+        ? context.constant(int64(values))
+        : refuse(`[${values}] where sizes that are whole numbers are needed`),
     constant(tensor) {
       const key = `${tensor.type}[${tensor.dims}]${Array.from(tensor.data as ArrayLike<unknown>, String)}`;
       const found = tensor.data.length > 64 ? undefined : constants.get(key);

@@ -448,6 +448,14 @@ describe('decompose-operators', () => {
         attributes: { is_packed_batching: 1 },
       }),
     ).toBe('com.microsoft.RotaryEmbedding: packed batching');
+    const uneven = { ...forms[`${microsoft}GroupQueryAttention`]![0]!, attributes: { num_heads: 3, kv_num_heads: 2 } };
+    expect(skip(`${microsoft}GroupQueryAttention`, uneven)).toContain('sizes that are whole numbers');
+    const wide = {
+      inputs: [[2, 3, 6], waves([2, 3, 2], 0), waves([2, 3, 2], 1)],
+      attributes: { num_heads: 2 },
+      opset: 23,
+    };
+    expect(skip('RotaryEmbedding', wide)).toContain('a rotation wider than the heads');
     expect(skip('Softmax', { inputs: [[2, 3]], opset: 9 })).toBe('Softmax: needs opset 11 or later, the model has 9');
     expect(
       skip('BatchNormalization', { ...forms.BatchNormalization![0]!, attributes: { training_mode: 1 } }),
@@ -458,7 +466,7 @@ describe('decompose-operators', () => {
     expect(() => decomposeOperators({ only: ['MatMul'] })).toThrow(
       expect.objectContaining({
         code: 'DECOMPOSE_UNKNOWN',
-        message: 'decompose-operators: expected operators with a decomposition, got "MatMul" (see docs/ops.md)',
+        message: 'decompose-operators: expected operators with a decomposition, got "MatMul" (leave it out)',
       }),
     );
   });

@@ -33,7 +33,7 @@ export function decomposeOperators(options: DecomposeOptions = {}): Pass {
   if (unknown !== undefined) {
     throw new SlmError(
       'DECOMPOSE_UNKNOWN',
-      `decompose-operators: expected operators with a decomposition, got "${unknown}" (see docs/ops.md)`,
+      `decompose-operators: expected operators with a decomposition, got "${unknown}" (leave it out)`,
     );
   }
   const chosen = only && new Set(only);

@@ -15,6 +15,7 @@ export function rotate(c: DecomposeContext, x: string, { cos, sin, headAxis, int
   const half = c.dims(cos)?.at(-1) ?? (typeof size === 'number' ? size / 2 : undefined);
   if (typeof half !== 'number') return c.refuse('the width of the rotation must be known');
   const whole = size === 2 * half;
+  if (typeof size === 'number' && size < 2 * half) return c.refuse('a rotation wider than the heads');
   if (!whole && typeof size !== 'number') return c.refuse('the head size must be known');
   const parts = whole ? [x] : c.split(x, [2 * half, Number(size) - 2 * half], 3);
   const [first, second] = interleaved

@@ -31,7 +31,7 @@ function conditional(c: GradientContext): readonly undefined[] {
   const made = branches.map((graph) => {
     const seeds = new Map<string, string>();
     for (const index of outputs) {
-      const { name } = graph.outputs[index]!;
+      const name = graph.outputs[index]?.name ?? c.refuse('a branch with fewer outputs than the node');
       const found = seeds.get(name);
       seeds.set(name, found === undefined ? c.dy(index) : e.op('Add', [found, c.dy(index)]));
     }
@@ -93,10 +93,18 @@ interface Rounds {
   readonly constants: ReadonlyMap<string, Tensor>;
 }
 
+/** Refuses a body that does not take what the node gives, or gives less than the node carries on. */
+function checkBody(c: GradientContext, body: Graph, inputs: number, outputs: number): void {
+  if (outputs < 0 || body.inputs.length !== inputs || body.outputs.length < outputs) {
+    c.refuse(`a body of ${body.inputs.length} inputs and ${body.outputs.length} outputs for ${inputs} and ${outputs}`);
+  }
+}
+
 function scan(c: GradientContext): readonly undefined[] {
   const body = bodyOf(c, 'body');
   const scans = c.int('num_scan_inputs', 0);
   const states = c.node.inputs.length - scans;
+  checkBody(c, body, c.node.inputs.length, states);
   const list = (name: string, length: number) => c.ints(name) ?? Array.from({ length }, () => 0);
   const collected = body.outputs.length - states;
   const [inAxes, inTurned] = [list('scan_input_axes', scans), list('scan_input_directions', scans)];
@@ -128,6 +136,7 @@ function scan(c: GradientContext): readonly undefined[] {
 function loop(c: GradientContext): readonly undefined[] {
   const body = bodyOf(c, 'body');
   const states = c.node.inputs.length - 2;
+  checkBody(c, body, states + 2, states + 1);
   const yes: Tensor = { type: 'bool', dims: [], data: Uint8Array.of(1) };
   return backwardRounds(c, {
     body,
