@@ -257,6 +257,34 @@ describe('addGradients refuses', () => {
   });
 });
 
+describe('addGradients refuses control flow', () => {
+  const body = (inputs: readonly string[], outputs: number) => {
+    const b = createGraphBuilder('body');
+    for (const name of inputs) b.input(name, 'float32', [2, 2]);
+    const made = Array.from({ length: outputs }, (_, at) => b.op('Exp', ['w'], {}, { outputs: [`made${at}`] }));
+    return { ...b.graph(), outputs: made.map((name) => ({ name })) };
+  };
+
+  it('whose bodies do not fit the node', () => {
+    const scan = refusal((g, w) =>
+      g.op('Scan', [w], { body: body(['h', 'x'], 1), num_scan_inputs: 0 }, { name: 'rounds' }),
+    );
+    expect(scan.message).toContain('a body of 2 inputs and 1 outputs for 1 and 1 (on the path w → Scan "rounds")');
+    const rounds = (g: GraphBuilder) => g.constant('n', int64([2], []));
+    const loop = refusal((g, w) => g.op('Loop', [rounds(g), '', w], { body: body(['i', 'go'], 2) }));
+    expect(loop.message).toContain('a body of 2 inputs and 2 outputs for 3 and 2');
+    expect(refusal((g, w) => g.op('Scan', [w])).message).toContain('no graph in attribute body');
+  });
+
+  it('whose body gives one value twice', () => {
+    const twice = { ...body(['h'], 1), outputs: [{ name: 'made0' }, { name: 'made0' }] };
+    const error = refusal((g, w) =>
+      g.op('Add', [...g.ops('Scan', [w], { body: twice, num_scan_inputs: 0 }, { outputs: 2 })]),
+    );
+    expect(error.message).toContain('the body gives "made0" more than once');
+  });
+});
+
 describe('addGradients', () => {
   it('gives sparse parameters the gradients of the gathered rows', async () => {
     const g = createGraphBuilder('lookup');
