@@ -45,3 +45,4 @@ export * from './rng.ts';
 export * from './runtime-value.ts';
 export * from './summarize-model.ts';
 export * from './types/infer.ts';
+export { typeRules } from './types/table.ts';

@@ -51,6 +51,14 @@ const quantizedOperators = new Set([
   'QAttention',
 ]);
 
+/** Operators whose constant weights become int8. */
+export const quantizableOperators = ['Gather', 'Gemm', 'MatMul'] as const;
+
+type QuantizableOperator = (typeof quantizableOperators)[number];
+
+const isQuantizable = (opType: string): opType is QuantizableOperator =>
+  (quantizableOperators as readonly string[]).includes(opType);
+
 /** The name people know a node by; its first output when it has none. */
 export function nodeName(node: Node): string {
   return node.name === '' ? (node.outputs[0] ?? node.opType) : node.name;
@@ -125,11 +133,15 @@ export function findTargets(model: Model, options: TargetOptions = {}): Targets 
     linear.push({ node, activation, weight, tensor, transposed, ...(bias ? { bias } : {}) });
   };
 
+  const readers: Readonly<Record<QuantizableOperator, (node: Node) => void>> = {
+    Gather: table,
+    Gemm: product,
+    MatMul: product,
+  };
   for (const node of graph.nodes) {
     if (node.domain !== '') continue;
     if (excluded.has(node.name)) skip(node, 'excluded by the options');
-    else if (node.opType === 'Gather') table(node);
-    else if (node.opType === 'MatMul' || node.opType === 'Gemm') product(node);
+    else if (isQuantizable(node.opType)) readers[node.opType](node);
   }
   return { linear, tables, skipped };
 }

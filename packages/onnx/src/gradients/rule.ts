@@ -38,6 +38,8 @@ export interface DifferentiableRule {
   readonly backward: (context: GradientContext) => readonly (string | undefined)[];
   /** Whether the outputs depend differentiably on the inputs, for operators where this varies. */
   readonly passes?: (node: Node, typeOf: (value: string) => TensorType | undefined) => boolean;
+  /** Why no gradient can be emitted, for operators whose every form is refused. */
+  readonly refuses?: string;
 }
 
 /**

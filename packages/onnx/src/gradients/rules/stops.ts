@@ -4,7 +4,9 @@ const stops = (reason: string, operators: string): Readonly<Record<string, Gradi
   Object.fromEntries(operators.split(' ').map((operator) => [operator, { stops: reason }]));
 
 const refused = (reason: string, operators: string): Readonly<Record<string, GradientRule>> =>
-  Object.fromEntries(operators.split(' ').map((operator) => [operator, { backward: (c) => c.refuse(reason) }]));
+  Object.fromEntries(
+    operators.split(' ').map((operator) => [operator, { refuses: reason, backward: (c) => c.refuse(reason) }]),
+  );
 
 /** Operators that pass no gradient, and why. */
 export const stopping: Readonly<Record<string, GradientRule>> = {
