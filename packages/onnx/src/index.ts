@@ -9,6 +9,14 @@ export type { DecomposeContext, Decomposition, Size } from './decompose/rule.ts'
 export { decompositions } from './decompose/table.ts';
 export * from './engine.ts';
 export * from './errors.ts';
+export { fuseActivations } from './fuse/activations.ts';
+export { fuseAttention } from './fuse/attention.ts';
+export * from './fuse/fuse-operators.ts';
+export type { FuseTarget } from './fuse/fusion.ts';
+export { fuseGelu } from './fuse/gelu.ts';
+export { fuseLayerNormalization } from './fuse/layer-normalization.ts';
+export { fuseRmsNormalization } from './fuse/rms-normalization.ts';
+export { fuseRotaryEmbedding } from './fuse/rotary-embedding.ts';
 export * from './gradients/add-gradients.ts';
 export type { Emitter } from './gradients/emitter.ts';
 export type { GradientContext, GradientRule } from './gradients/rule.ts';
