@@ -8,7 +8,10 @@ function toInput(to: number, name: string): OpsetStep {
 
 /** Attributes that became inputs. */
 export const inputs: StepTable = {
-  ...forEach('ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare', toInput(18, 'axes')),
+  ...forEach(
+    'ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare',
+    toInput(18, 'axes'),
+  ),
   ...forEach('ReduceSum Squeeze', toInput(13, 'axes')),
   Unsqueeze: [
     {
