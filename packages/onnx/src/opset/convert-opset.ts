@@ -5,6 +5,7 @@ import type { Graph, LocalFunction, Model, Node, Tensor, TensorType } from '../m
 import { isDefaultDomain } from '../operator.ts';
 import type { Finding, Pass } from '../pass.ts';
 import { constantNode } from '../passes/constant-tensor.ts';
+import { withoutStrays } from '../passes/rewrite-model.ts';
 import { createNames, mapSubgraphs, subgraphs } from '../rewrite.ts';
 import { inferTypes, valueTypes } from '../types/infer.ts';
 import { convertNode } from './convert-node.ts';
@@ -165,7 +166,7 @@ class Converter {
     ) {
       return graph;
     }
-    return { ...graph, nodes, initializers: new Map([...graph.initializers, ...added]) };
+    return withoutStrays({ ...graph, nodes, initializers: new Map([...graph.initializers, ...added]) });
   }
 
   #report(node: Node, nodes: readonly Node[], versions: readonly number[]): void {

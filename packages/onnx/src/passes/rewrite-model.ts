@@ -348,7 +348,7 @@ function knownValue(scope: Scope, value: string): KnownValue | undefined {
 }
 
 /** Drops types, details and annotations of values that the graph does not define any more. */
-function withoutStrays(graph: Graph): Graph {
+export function withoutStrays(graph: Graph): Graph {
   const defined = definedValues(graph);
   const filter = <T>(map: ReadonlyMap<string, T>) => new Map(Array.from(map).filter(([name]) => defined.has(name)));
   return {

@@ -99,10 +99,11 @@ export const inputs: StepTable = {
         c.revise({ drop: ['is_test'] });
       },
     },
+    /** The mask became one of booleans. */
     {
       to: 10,
       convert(c) {
-        if (!c.wants(1)) return c.revise({});
+        if (!c.wants(1)) return c.revise(c.node.outputs.length < 2 ? {} : { outputs: c.node.outputs.slice(0, 1) });
         const type = c.type(c.x(0)) ?? c.refuse('an input of known type where the mask is used', 'an unknown one');
         const mask = c.fresh('mask');
         c.revise({ outputs: [c.node.outputs[0]!, mask] });
