@@ -3,6 +3,7 @@ import { applyPass } from '../../test/pass-harness.ts';
 import { createGraphBuilder, float, type GraphBuilder } from '../builder.ts';
 import { addGradients } from '../gradients/add-gradients.ts';
 import { float32, scalar } from '../model.ts';
+import { constantNode } from '../passes/constant-tensor.ts';
 import { openReference } from '../reference/open-reference.ts';
 import { fuseActivations } from './activations.ts';
 import type { FuseTarget } from './fusion.ts';
@@ -100,6 +101,23 @@ describe('fuse-gelu', () => {
     g.output(mul(g, mul(g, v, gate(g, v)), g.constant('half', float32([0.5], [1, 1]))), 'float32', [1, 4]);
     const ranked = await applyPass(fuseGelu(), g.model({ opset: 20 }), { x: float32([1, -2, 3, 0.5]) });
     expect(skippedBy(ranked.findings).join()).toMatch(/may broadcast/);
+  });
+
+  it('goes into local functions, and declares what they use', async () => {
+    const inner = createGraphBuilder('body');
+    const y = gelus[0]![2](inner, inner.input('v', 'float32', []));
+    const body = inner.graph();
+    const constants = Array.from(body.initializers, ([name, tensor]) => constantNode(name, name, tensor));
+    const local = { domain: 'local', name: 'Act', inputs: ['v'], outputs: [y], attributeNames: [], attributes: {} };
+    const g = createGraphBuilder('call');
+    g.output(g.op('Act', [g.input('x', 'float32', ['rows', 4])], {}, { domain: 'local' }), 'float32', ['rows', 4]);
+    const model = {
+      ...g.model({ opset: 17, opsets: { local: 1 } }),
+      functions: [{ ...local, nodes: [...constants, ...body.nodes], opsets: { '': 17 } }],
+    };
+    const { model: fused } = await applyPass(fuseGelu('onnxruntime'), model, { x });
+    expect(fused.functions![0]!.nodes.map(({ opType }) => opType)).toEqual(['Gelu']);
+    expect([fused.opsets['com.microsoft'], fused.functions![0]!.opsets]).toEqual([1, { '': 17, 'com.microsoft': 1 }]);
   });
 
   it('leaves gradients what they were', async () => {

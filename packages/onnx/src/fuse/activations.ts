@@ -16,7 +16,7 @@ import { either, named, number, op, type Pattern, product, sum, value } from './
  * opset that is too low; parts that something else uses; an α of Max that is not between 0 and 1.
  */
 export function fuseActivations(target: FuseTarget = 'portable'): Pass {
-  return fusionPass('fuse-activations', activationsRule(target));
+  return fusionPass('fuse-activations', () => activationsRule(target));
 }
 
 export function activationsRule(target: FuseTarget): RewriteRule {

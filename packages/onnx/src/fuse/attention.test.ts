@@ -117,19 +117,19 @@ async function left(form: Form, ...passes: readonly Pass[]) {
 describe('fuse-attention', () => {
   const found: readonly (readonly [string, Form, string, number])[] = [
     ['scores as they are', {}, 'Attention', 1],
-    ['a scale and a mask', { scores: masked }, 'Attention', 0.5],
+    ['a scale and a mask', { scores: masked }, 'Max Attention', 0.5],
     ['a quotient', { scores: (g, s) => g.op('Div', [s, c(g, 2)]) }, 'Attention', 0.5],
-    ['the mask first', { scores: (g, s, { mask }) => g.op('Add', [mask, s]) }, 'Attention', 1],
-    ['scales on q and k', { query: times(0.5), key: times(0.5), scores: masked }, 'Attention', 0.125],
-    ['two masks', { scores: (g, s, { mask }) => g.op('Add', [g.op('Add', [s, mask]), mask]) }, 'Add Attention', 1],
-    ['a Where and a mask', { scores: selected(low) }, 'Where Add Attention', 1],
+    ['the mask first', { scores: (g, s, { mask }) => g.op('Add', [mask, s]) }, 'Max Attention', 1],
+    ['scales on q and k', { query: times(0.5), key: times(0.5), scores: masked }, 'Max Attention', 0.125],
+    ['two masks', { scores: (g, s, { mask }) => g.op('Add', [g.op('Add', [s, mask]), mask]) }, 'Max Add Attention', 1],
+    ['a Where and a mask', { scores: selected(low) }, 'Where Max Add Attention', 1],
     [
       'a Where of the other order',
       { scores: (g, s, { seen }) => g.op('Where', [g.op('Not', [seen]), c(g, low), s]) },
       'Not Where Attention',
       1,
     ],
-    ['groups of heads', { narrow: true, scores: masked }, 'Attention', 0.5],
+    ['groups of heads', { narrow: true, scores: masked }, 'Max Attention', 0.5],
     ['rows behind it', { rows: true }, 'Attention Reshape', 1],
     ['no Transpose behind it', { split: false }, 'Reshape Transpose Reshape Transpose Reshape Transpose Attention', 1],
     ['an axis from the front', { axis: 3 }, 'Attention', 1],
@@ -138,6 +138,21 @@ describe('fuse-attention', () => {
     const made = await left(form, fuseAttention());
     expect(made.operators.split(' ').toSorted()).toEqual(operators.split(' ').toSorted());
     expect(made.scale).toBeCloseTo(scale, 6);
+  });
+
+  it('lets no mask go below -1e38, so that rows that are masked altogether stay what they are', () => {
+    const choice = (g: GraphBuilder, scores: string, { seen }: Inputs) =>
+      g.op('Add', [scores, g.op('Where', [seen, c(g, 0), c(g, low)])]);
+    for (const scores of [
+      choice,
+      (g: GraphBuilder, s: string, { seen }: Inputs) => g.op('Where', [seen, s, c(g, low)]),
+    ]) {
+      const { graph } = fuseAttention().run(build({ scores })).model;
+      const [where] = graph.nodes.filter(({ opType }) => opType === 'Where');
+      const values = where!.inputs.slice(1).map((name) => Number(graph.initializers.get(name)!.data[0]));
+      expect(values).toEqual([0, Math.fround(-1e38)]);
+      expect(graph.nodes.find(({ opType }) => opType === 'Attention')!.inputs[3]).toBe(where!.outputs[0]);
+    }
   });
 
   const refused: readonly (readonly [string, Form, string])[] = [
@@ -159,6 +174,11 @@ describe('fuse-attention', () => {
       'a mask of one row',
       { scores: (g, s, { mask }) => g.op('Add', [s, g.op('ReduceMax', [mask, ints(g, 2)])]) },
       'do not have the last two dimensions',
+    ],
+    [
+      'queries that the batch shares',
+      { query: (g, q) => g.op('ReduceMax', [q, ints(g, 0)]) },
+      'batches or heads of q, k and v are not seen to be the same',
     ],
     [
       'a guard of the probabilities',

@@ -1,5 +1,5 @@
 import { float } from '../builder.ts';
-import { type Dim, int64, type Node, type Tensor } from '../model.ts';
+import { type Dim, int64, type Node, scalar, type Tensor } from '../model.ts';
 import { isDefaultDomain } from '../operator.ts';
 import type { Pass } from '../pass.ts';
 import {
@@ -20,8 +20,9 @@ import { become, fusionPass } from './fusion.ts';
  * sequence, heads · size]:
  *
  * 1. Softmax(q·kᵀ·scale + mask)·v over [batch, heads, sequence, size], with the scale on the scores, on q or on k, by Mul
- *    or Div of a constant, becomes Attention; masks that are added become one, and one that selects (Where) scores or a
- *    number of -1e30 or less is added as 0 or that number,
+ *    or Div of a constant, becomes Attention; masks that are added become one, no lower than -1e38, and one that selects (Where)
+ *    scores or a number of -1e30 or less is added as 0 or that number (a row of -∞ alone, NaN written out, weighs all
+ *    alike then),
  * 2. keys and values that Unsqueeze, Expand and Reshape repeat for groups of heads are taken as they were before,
  * 3. an Attention between Transposes of heads and sequence loses them: its inputs are what was split into heads,
  *    RotaryEmbedding moves before the split, and one Reshape is left, which goes with the Reshape behind it.
@@ -32,16 +33,18 @@ import { become, fusionPass } from './fusion.ts';
  * (guards against NaN).
  */
 export function fuseAttention(): Pass {
-  return fusionPass('fuse-attention', attentionRule());
+  return fusionPass('fuse-attention', attentionRule);
 }
 
+/** The rule for one walk over one graph, which makes equal masks once. */
 export function attentionRule(): RewriteRule {
-  return firstOf(writtenOut, grouped, withoutSplit, reshapeBack);
+  const joined = new Map<string, string>();
+  return firstOf((site) => writtenOut(site, joined), grouped, withoutSplit, reshapeBack);
 }
 
 const HEADS_BACK = '0,2,1,3';
 
-function writtenOut(site: Site): Rewrite | undefined {
+function writtenOut(site: Site, joined: Map<string, string>): Rewrite | undefined {
   const { node } = site;
   if (!isOp(node, 'MatMul')) return undefined;
   const softmax = site.producer(node.inputs[0]!);
@@ -63,12 +66,14 @@ function writtenOut(site: Site): Rewrite | undefined {
   const value = node.inputs[1]!;
   const type = site.type(value)?.type;
   if ([query.value, scores.key, value].some((input) => site.dims(input)?.length !== 4)) return undefined;
-  if (type !== 'float32' && type !== 'float16' && type !== 'bfloat16')
-    return refuse(`it has no kernel for ${type ?? 'an unknown type'}`);
+  if (type !== 'float32') return refuse(`it is made of float32 only, and this is ${type ?? 'of an unknown type'}`);
+  const places = [query.value, scores.key, value].map((input) => site.dims(input)!.slice(0, 2));
+  if (!places.every((place) => sameDims(place, places[0])))
+    return refuse('batches or heads of q, k and v are not seen to be the same');
   const scale = scores.scale * query.scale * key.scale;
   if (!(scale > 0)) return refuse(`its scale is ${scale}`);
   if (site.opset < 23) return refuse(`needs opset 23, the model has ${site.opset}`);
-  const mask = joinMasks(site, scores.masks);
+  const mask = joinMasks(site, scores.masks, joined);
   const inputs = [query.value, key.value, value, ...(mask.value === undefined ? [] : [mask.value])];
   const shown = `Softmax(q·kᵀ·${Number(scale.toPrecision(6))}${mask.value === undefined ? '' : ' + mask'})·v`;
   return {
@@ -83,6 +88,12 @@ type Mask = { readonly add: string } | { readonly where: readonly [condition: st
 
 /** Added to scores of any size that happen, a number as low as this is the sum. */
 const LOWEST = -1e30;
+
+/**
+ * ONNX Runtime's Attention gives zeros for rows that are masked by the lowest float32 (or −∞) altogether, where the
+ * Softmax weighs all alike. So masks go no lower than this; three of them still have a finite sum.
+ */
+const FLOOR = -1e38;
 
 interface Scores {
   readonly query: string;
@@ -122,29 +133,41 @@ function readSelected(site: Site, node: Node): Scores | string | undefined {
   return undefined;
 }
 
-/** The sum of masks as one value, with the nodes that make it. */
-function joinMasks(site: Site, masks: readonly Mask[]) {
+/** The sum of masks as one value above {@link FLOOR}, with the nodes that make it where no earlier call did. */
+function joinMasks(site: Site, masks: readonly Mask[], joined: Map<string, string>) {
   const nodes: Node[] = [];
   const constants = new Map<string, Tensor>();
   const emit = (opType: string, inputs: readonly string[]): string => {
-    const output = site.fresh(`${site.node.outputs[0]}.mask`);
-    nodes.push({
-      name: site.fresh(`${site.node.name}.mask`),
-      opType,
-      domain: '',
-      inputs,
-      outputs: [output],
-      attributes: {},
-    });
+    const key = JSON.stringify([opType, inputs]);
+    const known = joined.get(key);
+    if (known !== undefined) return known;
+    const output = site.fresh(`${inputs.at(-1)}.mask`);
+    const name = site.fresh(`${site.node.name}.mask`);
+    nodes.push({ name, opType, domain: '', inputs, outputs: [output], attributes: {} });
+    joined.set(key, output);
     return output;
   };
+  const number = (value: number): string => {
+    const known = joined.get(String(value));
+    if (known !== undefined) return known;
+    const name = site.fresh('mask.number');
+    constants.set(name, scalar(value));
+    joined.set(String(value), name);
+    return name;
+  };
+  const numberOf = (value: string): number | undefined => numbersOf(site.constant(value), 1)?.[0];
+  const above = (value: string): string => {
+    const node = site.producer(value);
+    const choices = node !== undefined && isOp(node, 'Where') ? node.inputs.slice(1).map(numberOf) : [undefined];
+    if (choices.includes(undefined)) return emit('Max', [value, number(FLOOR)]);
+    if (choices.every((choice) => choice! >= FLOOR)) return value;
+    return emit('Where', [node!.inputs[0]!, ...choices.map((choice) => number(Math.max(choice!, FLOOR)))]);
+  };
   const added = masks.map((mask) => {
-    if ('add' in mask) return mask.add;
+    if ('add' in mask) return above(mask.add);
     const [condition, kept, fill] = mask.where;
-    const zero = site.fresh(`${fill}.zero`);
-    const { type, data } = site.constant(fill)!;
-    constants.set(zero, { type, dims: [], data: data.slice(0, 1).fill(0 as never) as Tensor['data'] });
-    return emit('Where', kept === 1 ? [condition, zero, fill] : [condition, fill, zero]);
+    const choices = [number(0), number(Math.max(numberOf(fill)!, FLOOR))];
+    return emit('Where', [condition, ...(kept === 1 ? choices : choices.toReversed())]);
   });
   const value = added.length === 0 ? undefined : added.reduce((sum, mask) => emit('Add', [sum, mask]));
   return { value, nodes, constants };

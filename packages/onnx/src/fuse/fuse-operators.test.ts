@@ -51,15 +51,12 @@ function counts(operators: string): string {
 
 /** File, the opset to declare, the target, and what is made. */
 const exports: readonly (readonly [string, number | undefined, FuseTarget, string])[] = [
-  ['bert-script', 23, 'portable', '2 Attention, 2 Gelu'],
   ['bert-sdpa23-dynamo', undefined, 'portable', '2 Attention, 2 Gelu'],
   ['gpt-neo-script', 23, 'portable', '2 Attention, 2 Gelu'],
   ['gpt2-script', undefined, 'onnxruntime', '2 FastGelu'],
-  ['gpt2-dynamo', 23, 'portable', '2 Attention, 2 Gelu'],
   ['llama-script', undefined, 'onnxruntime', '5 SimplifiedLayerNormalization, 2 QuickGelu'],
   ['llama-dynamo', 23, 'portable', '2 Attention, 4 RotaryEmbedding, 5 RMSNormalization'],
   ['llama-sdpa23-dynamo', undefined, 'onnxruntime', '2 Attention, 4 RotaryEmbedding, 5 RMSNormalization, 2 QuickGelu'],
-  ['mobilebert-script', 23, 'portable', '2 Attention'],
   ['t5-dynamo', 23, 'portable', '6 Attention, 12 RMSNormalization'],
 ];
 

@@ -55,7 +55,7 @@ export function fuseOperators({ only = fuseFamilies, target = 'portable' }: Fuse
   }
   const passes = fuseFamilies
     .filter((family) => only.includes(family))
-    .map((family) => fusionPass(`fuse-${family}`, rules[family](target)));
+    .map((family) => fusionPass(`fuse-${family}`, () => rules[family](target)));
   return {
     name: 'fuse-operators',
     run(model) {

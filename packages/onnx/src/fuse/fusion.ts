@@ -1,9 +1,11 @@
-import type { Graph, Model, Node } from '../model.ts';
+import type { Model, Node } from '../model.ts';
 import type { Pass } from '../pass.ts';
 import { rewriteModel } from '../passes/rewrite-model.ts';
 import { numbersOf, type Rewrite, type RewriteRule, type Site, sameDims } from '../passes/rewrite-rule.ts';
 import { subgraphs } from '../rewrite.ts';
 import { type Match, match, type Pattern, type Values } from './pattern.ts';
+
+const MICROSOFT = 'com.microsoft';
 
 /** Where the graph is to run: anywhere that has ai.onnx, or on ONNX Runtime, whose own operators are used too. */
 export type FuseTarget = 'portable' | 'onnxruntime';
@@ -42,23 +44,29 @@ export function fusionRule(...fusions: readonly Fusion[]): RewriteRule {
   };
 }
 
-/** A pass of one or more rules, tried in order at every node. */
-export function fusionPass(name: string, rule: RewriteRule): Pass {
+/** A pass that applies the rule that `begin` gives for a walk over a graph. */
+export function fusionPass(name: string, begin: () => RewriteRule): Pass {
   return {
     name,
     run(model) {
-      const { model: fused, findings } = rewriteModel(model, () => rule);
+      const { model: fused, findings } = rewriteModel(model, begin);
       return { model: fused === model ? model : withMicrosoft(fused), findings };
     },
   };
 }
 
-/** Declares com.microsoft where operators of it may have come in. */
+/** Declares com.microsoft where operators of it have come in. */
 function withMicrosoft(model: Model): Model {
-  const uses = (graph: Graph): boolean =>
-    graph.nodes.some((node) => node.domain === 'com.microsoft' || subgraphs(node).some(uses));
-  const missing = model.opsets['com.microsoft'] === undefined && uses(model.graph);
-  return missing ? { ...model, opsets: { ...model.opsets, 'com.microsoft': 1 } } : model;
+  const uses = (nodes: readonly Node[]): boolean =>
+    nodes.some((node) => node.domain === MICROSOFT || subgraphs(node).some((graph) => uses(graph.nodes)));
+  const declared = <T extends Pick<Model, 'opsets'>>(part: T, nodes: readonly Node[]): T =>
+    part.opsets[MICROSOFT] === undefined && uses(nodes)
+      ? { ...part, opsets: { ...part.opsets, [MICROSOFT]: 1 } }
+      : part;
+  const functions = model.functions?.map((local) => declared(local, local.nodes));
+  const whole = functions?.some((local) => local.opsets[MICROSOFT] !== undefined);
+  const next = declared(model, [...model.graph.nodes, ...(whole ? functions!.flatMap(({ nodes }) => nodes) : [])]);
+  return functions === undefined ? next : { ...next, functions };
 }
 
 /** A site as patterns see it: the node itself makes its outputs. */

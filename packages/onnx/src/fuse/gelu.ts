@@ -34,7 +34,7 @@ export const tanhGelu: Pattern = product(sum(op('Tanh', tanhArgument), number(1)
  * Refused, with the reason: an opset below 20 elsewhere; parts of it that something else uses (a backward graph).
  */
 export function fuseGelu(target: FuseTarget = 'portable'): Pass {
-  return fusionPass('fuse-gelu', geluRule(target));
+  return fusionPass('fuse-gelu', () => geluRule(target));
 }
 
 export function geluRule(target: FuseTarget): RewriteRule {

@@ -29,7 +29,7 @@ import {
  * that something else uses; an ε that is not constant and float64, which are left silently or with the reason.
  */
 export function fuseLayerNormalization(): Pass {
-  return fusionPass('fuse-layer-normalization', layerNormalizationRule());
+  return fusionPass('fuse-layer-normalization', layerNormalizationRule);
 }
 
 export function layerNormalizationRule(): RewriteRule {

@@ -134,6 +134,26 @@ describe('fuse-layer-normalization', () => {
       'a sum is not divided by the size 4',
     ],
     [
+      'a variance over one less than the count',
+      (g, x) => {
+        const over = (value: string, count: number) =>
+          g.op('Div', [g.op('ReduceSum', [value, g.constant('a', int64([-1]))]), number(g, count)]);
+        const d = g.op('Sub', [x, over(x, 4)]);
+        return divide(g, d, over(power(g, d), 3));
+      },
+      undefined,
+    ],
+    [
+      'a mean over another count than the variance',
+      (g, x) => {
+        const over = (value: string, count: number) =>
+          g.op('Div', [g.op('ReduceSum', [value, g.constant('a', int64([-1]))]), number(g, count)]);
+        const d = g.op('Sub', [x, over(x, 3)]);
+        return divide(g, d, over(power(g, d), 4));
+      },
+      undefined,
+    ],
+    [
       'a value inside that something else uses',
       (g, x) => {
         const d = g.op('Sub', [x, meanOf(g, x)]);

@@ -46,7 +46,7 @@ export const constantTolerance = 1e-6;
 /** The same for constants of 16 bits. */
 export const halfTolerance = 1e-3;
 
-/** A constant of one element: one of these numbers (within {@link constantTolerance}), or any, under a name. */
+/** A constant of one element: one of these numbers (within {@link constantTolerance}), or any, under a name; the same where the name comes again. */
 export function number(wanted: string | number): Pattern {
   return (values, at, found) => {
     const tensor = values.constant(at);
@@ -54,7 +54,10 @@ export function number(wanted: string | number): Pattern {
     const got = numbersOf(tensor)?.[0];
     if (got === undefined) return [];
     const ranked = tensor.dims.length === 0 ? found.ranked : [...found.ranked, at];
-    if (typeof wanted === 'string') return [{ ...found, ranked, numbers: { ...found.numbers, [wanted]: got } }];
+    if (typeof wanted === 'string') {
+      const known = Object.hasOwn(found.numbers, wanted) ? found.numbers[wanted] : got;
+      return known === got ? [{ ...found, ranked, numbers: { ...found.numbers, [wanted]: got } }] : [];
+    }
     const tolerance = tensor.type === 'float16' || tensor.type === 'bfloat16' ? halfTolerance : constantTolerance;
     const near = Math.abs(got - wanted) <= tolerance * Math.abs(wanted);
     return near ? [{ ...found, ranked }] : [];

@@ -17,7 +17,7 @@ import { affine, deviation, inverseDeviation, lastAxis, mean, namedVariance, one
  * size that is not known, statistics that something else uses.
  */
 export function fuseRmsNormalization(target: FuseTarget = 'portable'): Pass {
-  return fusionPass('fuse-rms-normalization', rmsNormalizationRule(target));
+  return fusionPass('fuse-rms-normalization', () => rmsNormalizationRule(target));
 }
 
 export function rmsNormalizationRule(target: FuseTarget): RewriteRule {

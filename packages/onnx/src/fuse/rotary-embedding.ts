@@ -15,7 +15,7 @@ import { type Match, named, op, product, sum, value } from './pattern.ts';
  * for both halves (fed, or computed otherwise), or that are shared by a batch of another size.
  */
 export function fuseRotaryEmbedding(): Pass {
-  return fusionPass('fuse-rotary-embedding', rotaryEmbeddingRule());
+  return fusionPass('fuse-rotary-embedding', rotaryEmbeddingRule);
 }
 
 export function rotaryEmbeddingRule(): RewriteRule {
