@@ -65,6 +65,13 @@ export interface RoundOptions {
 
 const words = new DataView(new ArrayBuffer(8));
 
+/** 2ⁿ for n from −1100 to 1099; a table is much faster than the operator. */
+const powers = Float64Array.from({ length: 2200 }, (_, n) => 2 ** (n - 1100));
+const power = (n: number): number => powers[n + 1100]!;
+
+/** Adding and taking away 1.5·2⁵² rounds a small number to an integer, half to even: float64 has no fraction there. */
+const INTEGERS = 1.5 * 2 ** 52;
+
 /** ⌊log₂ x⌋ of a positive number, exactly. */
 function exponentOf(x: number): number {
   words.setFloat64(0, x);
@@ -85,7 +92,7 @@ export function roundToFormat(format: FloatFormat, x: number, options: RoundOpti
   const { saturate = format.exponent + format.mantissa < 8, round = 'nearest' } = options;
   const greatest = x < 0 ? -format.max : format.max;
   if (Number.isNaN(x)) return format.nan === undefined ? -0 : Number.NaN;
-  if (!format.signed && x < 2 ** -format.bias) return saturate ? 2 ** -format.bias : Number.NaN;
+  if (!format.signed && x < power(-format.bias)) return saturate ? power(-format.bias) : Number.NaN;
   const a = Math.abs(x);
   const beyond = () => {
     if (saturate || format.nan === undefined) return greatest;
@@ -95,10 +102,11 @@ export function roundToFormat(format: FloatFormat, x: number, options: RoundOpti
   const least = format.mantissa === 0 ? -format.bias : 1 - format.bias;
   const exponent = a === 0 ? least : Math.max(exponentOf(a), least);
   if (format.mantissa === 0) return roundPower(format, a, exponent, round, beyond);
-  const step = 2 ** (exponent - format.mantissa);
+  const step = power(exponent - format.mantissa);
   const scaled = a / step;
   const rounded =
-    (round === 'nearest' ? roundEven(scaled) : round === 'up' ? Math.ceil(scaled) : Math.floor(scaled)) * step;
+    (round === 'nearest' ? scaled + INTEGERS - INTEGERS : round === 'up' ? Math.ceil(scaled) : Math.floor(scaled)) *
+    step;
   if (rounded > format.max) return round === 'down' ? greatest : beyond();
   if (rounded === 0) return x < 0 && format.negativeZero ? -0 : Object.is(x, -0) && format.negativeZero ? -0 : 0;
   return x < 0 ? -rounded : rounded;
@@ -106,7 +114,7 @@ export function roundToFormat(format: FloatFormat, x: number, options: RoundOpti
 
 /** Powers of two: nearest is by the value, a tie goes up. */
 function roundPower(format: FloatFormat, a: number, exponent: number, round: string, beyond: () => number): number {
-  const below = 2 ** exponent;
+  const below = power(exponent);
   const up = a > below && (round === 'up' || (round === 'nearest' && a / below >= 1.5));
   const result = up ? below * 2 : below;
   return result > format.max ? beyond() : result;
@@ -115,16 +123,16 @@ function roundPower(format: FloatFormat, a: number, exponent: number, round: str
 /** The bits of a number that the format holds (see {@link roundToFormat}). */
 export function encodeFloat(format: FloatFormat, x: number): number {
   const { exponent, mantissa, bias, signed } = format;
-  const sign = signed && (x < 0 || Object.is(x, -0)) ? 2 ** (exponent + mantissa) : 0;
+  const sign = signed && (x < 0 || Object.is(x, -0)) ? power(exponent + mantissa) : 0;
   if (Number.isNaN(x)) return format.nan ?? 0;
   const a = Math.abs(x);
   if (a === Number.POSITIVE_INFINITY) return sign + (format.infinity ?? format.nan ?? 0);
   if (mantissa === 0) return exponentOf(a) + bias;
   if (a === 0) return format.negativeZero ? sign : 0;
-  const power = exponentOf(a);
-  const subnormal = power < 1 - bias;
-  const step = 2 ** ((subnormal ? 1 - bias : power) - mantissa);
-  return sign + (subnormal ? a / step : (power + bias - 1) * 2 ** mantissa + a / step);
+  const high = exponentOf(a);
+  const subnormal = high < 1 - bias;
+  const step = power((subnormal ? 1 - bias : high) - mantissa);
+  return sign + (subnormal ? a / step : (high + bias - 1) * power(mantissa) + a / step);
 }
 
 /** The number that bits stand for. */
@@ -135,13 +143,13 @@ export function decodeFloat(format: FloatFormat, bits: number): number {
   const low = negative ? bits - span : bits;
   if (bits === format.nan || low === format.nan) return Number.NaN;
   if (mantissa === 0) return 2 ** (low - bias);
-  const power = Math.floor(low / 2 ** mantissa);
+  const high = Math.floor(low / 2 ** mantissa);
   const fraction = low % 2 ** mantissa;
   let value: number;
   if (format.infinity !== undefined && low >= format.infinity)
     value = fraction === 0 ? Number.POSITIVE_INFINITY : Number.NaN;
-  else if (power === 0) value = fraction * 2 ** (1 - bias - mantissa);
-  else value = (1 + fraction / 2 ** mantissa) * 2 ** (power - bias);
+  else if (high === 0) value = fraction * 2 ** (1 - bias - mantissa);
+  else value = (1 + fraction / 2 ** mantissa) * 2 ** (high - bias);
   return negative ? -value : value;
 }
 
@@ -213,11 +221,24 @@ export function toNumbers({ type, dims, data }: Tensor): Float64Array {
   const codes = bits < 8 ? unpack(data as Uint8Array, bits, elementCount(dims)) : data;
   if (format) {
     const table = decodeTable(type, format);
-    return Float64Array.from(codes as Uint8Array, (code) => table[code]!);
+    return mapInto(new Float64Array(codes.length), codes as Uint8Array, (code) => table[code]!);
   }
-  if (bits < 8) return Float64Array.from(codes as Uint8Array, (code) => wrapInteger(type, code));
-  if (type === 'bool') return Float64Array.from(data as Uint8Array, (byte) => (byte === 0 ? 0 : 1));
-  return Float64Array.from(codes as Float64Array, Number);
+  if (bits < 8) return mapInto(new Float64Array(codes.length), codes as Uint8Array, (code) => wrapInteger(type, code));
+  if (type === 'bool')
+    return mapInto(new Float64Array(codes.length), codes as Uint8Array, (byte) => (byte === 0 ? 0 : 1));
+  if (type === 'int64' || type === 'uint64')
+    return mapInto(new Float64Array(codes.length), codes as BigInt64Array, Number);
+  return new Float64Array(codes as Float32Array);
+}
+
+/** Fills storage with what `apply` gives for each element; much faster than the `from` of typed arrays. */
+function mapInto<T, S extends Float64Array | BigInt64Array | BigUint64Array | Uint8Array>(
+  storage: S,
+  elements: { readonly [index: number]: T },
+  apply: (element: T) => S[number],
+): S {
+  for (let i = 0; i < storage.length; i++) storage[i] = apply(elements[i]!);
+  return storage;
 }
 
 /**
@@ -238,17 +259,18 @@ function storageOf(type: DataType, numbers: ArrayLike<number>, options: RoundOpt
   if (storage === undefined || type.startsWith('complex')) {
     throw new SlmError('NUMBERS_TYPE', `fromNumbers: expected a type of real numbers, got ${type}`);
   }
-  if (type === 'float32') return Float32Array.from(numbers);
-  if (type === 'float64') return Float64Array.from(numbers);
-  if (type === 'bool') return Uint8Array.from(numbers, (x) => (x === 0 ? 0 : 1));
-  if (type === 'int64') return BigInt64Array.from(Array.from(numbers, (x) => toBigInt(type, x)));
-  if (type === 'uint64') return BigUint64Array.from(Array.from(numbers, (x) => toBigInt(type, x)));
+  const count = numbers.length;
+  if (type === 'float32') return new Float32Array(numbers);
+  if (type === 'float64') return new Float64Array(numbers);
+  if (type === 'bool') return mapInto(new Uint8Array(count), numbers, (x) => (x === 0 ? 0 : 1));
+  if (type === 'int64') return mapInto(new BigInt64Array(count), numbers, (x) => toBigInt(type, x));
+  if (type === 'uint64') return mapInto(new BigUint64Array(count), numbers, (x) => toBigInt(type, x));
   const format = floatFormats[type];
   const code = format
     ? (x: number) => encodeFloat(format, roundToFormat(format, x, options))
     : (x: number) => wrapInteger(type, x);
-  if (bits < 8) return pack(Array.from(numbers, code), bits);
-  return (storage as Uint8ArrayConstructor).from(numbers, code);
+  if (bits < 8) return pack(mapInto(new Uint8Array(count), numbers, code), bits);
+  return mapInto(new (storage as Uint8ArrayConstructor)(count), numbers, code);
 }
 
 /** Elements of fewer than 8 bits, one a byte, from their packed form: the first element is in the lowest bits. */
@@ -263,7 +285,7 @@ function unpack(bytes: Uint8Array, bits: number, count: number): Uint8Array {
 }
 
 /** The reverse of {@link unpack}. */
-function pack(codes: readonly number[], bits: number): Uint8Array {
+function pack(codes: Uint8Array, bits: number): Uint8Array {
   const bytes = new Uint8Array(Math.ceil((codes.length * bits) / 8));
   codes.forEach((code, i) => {
     const bit = i * bits;

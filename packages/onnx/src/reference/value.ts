@@ -86,7 +86,9 @@ export function numeric(value: TensorValue, where: string): Value {
   if (!ArrayBuffer.isView(data)) {
     throw new SlmError('REFERENCE_UNSUPPORTED', `${where}: expected numbers or booleans, got ${type}`);
   }
-  return { type, dims, data: Float64Array.from(data as BigInt64Array, Number) };
+  const numbers = new Float64Array(data.length);
+  for (let i = 0; i < numbers.length; i++) numbers[i] = Number(data[i]!);
+  return { type, dims, data: numbers };
 }
 
 /** Reads a tensor into the interpreter. Its data is copied unless it is stored as the interpreter stores it. */

@@ -50,7 +50,8 @@ function converter(c: KernelContext, to: DataType): (element: number | bigint) =
   const saturate = narrow && c.int('saturate', 1) === 1;
   const mode = format.mantissa === 0 ? c.text('round_mode', 'up') : 'nearest';
   const round = mode === 'up' || mode === 'down' ? mode : 'nearest';
-  return (element) => roundToFormat(format, toFloat(element), { saturate, round });
+  const options = { saturate, round } as const;
+  return (element) => roundToFormat(format, toFloat(element), options);
 }
 
 /** A double that rounds to float32 as the integer does: beyond 2⁵³ the low bits live on in the last one (round to odd). */
