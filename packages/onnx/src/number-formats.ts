@@ -89,7 +89,7 @@ export function roundEven(x: number): number {
 
 /** The number of a format nearest to `x`. */
 export function roundToFormat(format: FloatFormat, x: number, options: RoundOptions = {}): number {
-  const { saturate = format.exponent + format.mantissa < 8, round = 'nearest' } = options;
+  const { saturate = format.mantissa < 7, round = 'nearest' } = options;
   const greatest = x < 0 ? -format.max : format.max;
   if (Number.isNaN(x)) return format.nan === undefined ? -0 : Number.NaN;
   if (!format.signed && x < power(-format.bias)) return saturate ? power(-format.bias) : Number.NaN;

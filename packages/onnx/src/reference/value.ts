@@ -65,10 +65,13 @@ export function settle(value: AnyValue, precision: Precision): AnyValue {
   return { type, dims, data: settled };
 }
 
+/** Kernels saturate where their operator says so: an infinity that they give is meant. */
+const unsaturated = { saturate: false } as const;
+
 function rounding(type: DataType, precision: Precision): ((x: number) => number) | undefined {
   if (type === 'float32') return precision === 'float32' ? Math.fround : undefined;
   const format = floatFormats[type];
-  if (format) return (x) => roundToFormat(format, x);
+  if (format) return (x) => roundToFormat(format, x, unsaturated);
   if (integerFormats[type]) return (x) => wrapInteger(type, x);
   return type === 'bool' ? (x) => (x === 0 ? 0 : 1) : undefined;
 }
@@ -142,7 +145,7 @@ export function toRuntime(value: AnyValue, precision: Precision): RuntimeValue {
 export function toTensor({ type, dims, data }: TensorValue, precision: Precision): Tensor {
   if (!(data instanceof Float64Array)) return { type, dims, data: data.slice() };
   const given: DataType = type === 'float32' && precision === 'float64' ? 'float64' : type;
-  return fromNumbers(given, dims, data);
+  return fromNumbers(given, dims, data, unsaturated);
 }
 
 /** Storage for `count` elements of the kind of `value`'s; 0 or '' at first. Throws `REFERENCE_SHAPE` beyond 2²⁹ elements. */

@@ -46,8 +46,7 @@ function converter(c: KernelContext, to: DataType): (element: number | bigint) =
   }
   const format = floatFormats[to];
   if (!format) return to === 'float64' ? Number : toFloat;
-  const narrow = format.exponent + format.mantissa < 8 || format.mantissa === 0;
-  const saturate = narrow && c.int('saturate', 1) === 1;
+  const saturate = dataTypes[to].bits <= 8 && c.int('saturate', 1) === 1;
   const mode = format.mantissa === 0 ? c.text('round_mode', 'up') : 'nearest';
   const round = mode === 'up' || mode === 'down' ? mode : 'nearest';
   const options = { saturate, round } as const;
