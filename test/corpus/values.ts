@@ -68,7 +68,12 @@ function tensorDifference(got: Tensor, wanted: Tensor, exact: boolean): string |
   for (let i = 0; i < b.length; i++) {
     const [x, y] = [a[i]!, b[i]!];
     if (x === y || (Number.isNaN(x) && Number.isNaN(y))) continue;
-    if (inexact && Math.abs(Number(x) - Number(y)) <= Math.max(noise, 1e-7 + 1e-3 * Math.abs(Number(y)))) continue;
+    if (
+      inexact &&
+      Number.isFinite(Number(y)) &&
+      Math.abs(Number(x) - Number(y)) <= Math.max(noise, 1e-7 + 1e-3 * Math.abs(Number(y)))
+    )
+      continue;
     return `element ${i}: ${x} for ${y}`;
   }
   return undefined;
