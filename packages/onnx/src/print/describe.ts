@@ -1,10 +1,48 @@
-import { dataTypes } from '../data-type.ts';
-import { type Attribute, type Dim, elementCount, type Tensor, type TensorType } from '../model.ts';
+import {
+  type Attribute,
+  type Dim,
+  elementCount,
+  type Tensor,
+  type TensorType,
+  type ValueInfo,
+  type ValueType,
+} from '../model.ts';
+import { toNumbers } from '../number-formats.ts';
 
 /** A type as it is printed: `float32[batch,128,?]`, `float32[…]` for an unknown rank, `?` when nothing is known. */
 export function describeType(type: TensorType | undefined): string {
   if (type === undefined) return '?';
   return type.dims === undefined ? `${type.type}[…]` : `${type.type}[${type.dims.map(describeDim).join(',')}]`;
+}
+
+/** The type of a graph's input or output; `known` is what inference tells where the model does not. */
+export function describeValueInfo({ type, container }: ValueInfo, known?: TensorType): string {
+  return container === undefined ? describeType(type ?? known) : describeValueType(container);
+}
+
+/** As {@link describeType}, for any value: `sequence(float32[n])`, `map(int64, float32[…])`. */
+export function describeValueType(type: ValueType): string {
+  if (!('kind' in type)) return describeType(type);
+  switch (type.kind) {
+    case 'sequence':
+    case 'optional':
+      return `${type.kind}(${describeValueType(type.element)})`;
+    case 'map':
+      return `map(${type.key}, ${describeValueType(type.value)})`;
+    case 'sparse':
+      return `sparse ${describeType(type.dims === undefined ? { type: type.type } : { type: type.type, dims: type.dims })}`;
+    case 'opaque':
+      return `opaque(${type.domain}.${type.name})`;
+  }
+}
+
+/** Longest text that is printed whole. */
+const MAX_TEXT = 160;
+
+/** A text in quotes; the beginning of a long one. */
+export function describeText(text: string): string {
+  if (text.length <= MAX_TEXT) return JSON.stringify(text);
+  return `${JSON.stringify(text.slice(0, MAX_TEXT - 20))}… ${text.length} characters`;
 }
 
 function describeDim(dim: Dim): string {
@@ -19,39 +57,31 @@ export function describeTensor(tensor: Tensor): string {
 
 /** The values of a short tensor, `μ 0.00 σ 0.02` of a long one, nothing for long tensors that hold no numbers. */
 export function describeValues(tensor: Tensor): string {
-  const numbers = numbersOf(tensor);
-  if (numbers === undefined) return '';
-  if (elementCount(tensor.dims) === 0) return '';
-  if (numbers.length <= 4) return Array.from(numbers as Iterable<number | bigint | string>, describeValue).join(' ');
-  if (tensor.type === 'string') return '';
-  const { mean, deviation } = moments(numbers as ArrayLike<number | bigint>);
+  const { type, data } = tensor;
+  const count = elementCount(tensor.dims);
+  if (count === 0 || (type === 'string' && count > 4)) return '';
+  if (count <= 4 && (type === 'string' || type === 'int64' || type === 'uint64')) {
+    return Array.from(data as Iterable<bigint | string>, describeValue).join(' ');
+  }
+  if (type.startsWith('complex')) return '';
+  const numbers = elementNumbers(tensor);
+  if (numbers.length <= 4) return Array.from(numbers, describeValue).join(' ');
+  const { mean, deviation } = moments(numbers);
   const centred = Math.abs(mean) < deviation / 100 ? 0 : mean;
   return `μ ${describeStatistic(centred)} σ ${describeStatistic(deviation)}`;
 }
 
-/** The elements, where storage and elements are one to one and mean numbers (or texts). */
-function numbersOf({ type, data }: Tensor): Tensor['data'] | undefined {
-  if (type === 'float16') return Float32Array.from(data as Uint16Array, fromFloat16);
-  if (type === 'bfloat16') {
-    const bits = Uint32Array.from(data as Uint16Array, (value) => value << 16);
-    return new Float32Array(bits.buffer);
-  }
-  const direct = type === 'string' || type === 'bool' || /^(float(32|64)|u?int(8|16|32|64))$/.test(type);
-  return direct && dataTypes[type].bits !== 128 ? data : undefined;
+/** The elements as numbers; those of the plain types without a copy. */
+export function elementNumbers(tensor: Tensor): ArrayLike<number> {
+  return /^(float(32|64)|u?int(8|16|32))$/.test(tensor.type) ? (tensor.data as Float32Array) : toNumbers(tensor);
 }
 
-function fromFloat16(bits: number): number {
-  const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? (sign * fraction) / 2 ** 24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-function moments(values: ArrayLike<number | bigint>): { mean: number; deviation: number } {
+function moments(values: ArrayLike<number>): { mean: number; deviation: number } {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += Number(values[i]);
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
   const mean = sum / values.length;
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (Number(values[i]) - mean) ** 2;
+  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2;
   return { mean, deviation: Math.sqrt(squares / values.length) };
 }
 
@@ -61,8 +91,8 @@ function describeStatistic(value: number): string {
 }
 
 function describeValue(value: number | bigint | string): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'bigint' || Number.isInteger(value)) return String(value);
+  if (typeof value === 'string') return describeText(value);
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value);
   return String(Number(value.toPrecision(6)));
 }
 
@@ -74,7 +104,7 @@ export function describeAttribute(attribute: Attribute): string {
     case 'int':
       return String(attribute.value);
     case 'string':
-      return JSON.stringify(attribute.value);
+      return describeText(attribute.value);
     case 'bytes':
     case 'raw':
       return `<${attribute.value.byteLength} bytes>`;

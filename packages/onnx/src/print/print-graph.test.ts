@@ -107,6 +107,50 @@ it('prints subgraphs, omitted values and attributes', () => {
   `);
 });
 
+it('prints real names, element types, values of every kind and the beginning of long texts', () => {
+  const long = 'model.encoder.layer.10.attention.output.LayerNorm.weight';
+  const g = createGraphBuilder('names');
+  const x = g.input('x', 'float32', ['n']);
+  g.constant(long, float32([0.5], [1]));
+  g.constant('half', { type: 'float16', dims: [2], data: Uint16Array.of(0x3800, 0xc000) });
+  g.constant('nibbles', { type: 'int4', dims: [6], data: Uint8Array.of(0x21, 0x43, 0xf5) });
+  g.constant('limit', float32([-3.4028234663852886e38], []));
+  g.constant('complex', { type: 'complex64', dims: [1], data: Float32Array.of(1, 2) });
+  g.constant('words', { type: 'string', dims: [1], data: ['a'.repeat(1000)] });
+  g.output(g.op('Cast', [x], { to: 7 }, { outputs: ['cast'], name: 'node_cast' }), 'int64', ['n']);
+  const model = g.model({ opset: 17 });
+  const lines = printModel({
+    ...model,
+    graph: { ...model.graph, outputs: [{ name: 'cast', container: { kind: 'sequence', element: { type: 'int64' } } }] },
+  }).split('\n');
+  expect(lines.slice(4, 6)).toEqual(['outputs', '  cast  sequence(int64[…])']);
+  const padded = (name: string) => name.padEnd(long.length);
+  expect(lines.slice(7, 13)).toEqual([
+    `  ${long}  float32[1]    0.5`,
+    `  ${padded('half')}  float16[2]    0.5 -2`,
+    `  ${padded('nibbles')}  int4[6]       μ 2.33 σ 1.97`,
+    `  ${padded('limit')}  float32[]     -3.40282e+38`,
+    `  ${padded('complex')}  complex64[1]`,
+    `  ${padded('words')}  string[1]     "${'a'.repeat(140)}"… 1000 characters`,
+  ]);
+  expect(lines[14]).toBe('  cast  ?  = Cast(x) to=int64');
+});
+
+it('prints graphs deep inside each other', () => {
+  let graph: Graph = createGraphBuilder('deepest').graph();
+  for (let depth = 0; depth < 90; depth++) {
+    const g = createGraphBuilder(`depth${depth}`);
+    g.op('Identity', ['x'], {}, { outputs: ['y'] });
+    g.op('If', ['c'], { then_branch: graph }, { outputs: ['z'] });
+    graph = g.graph();
+  }
+  const lines = printModel({ irVersion: 8, opsets: { '': 17 }, metadata: {}, graph })
+    .trimEnd()
+    .split('\n');
+  expect(lines).toHaveLength(1 + 90 * 4 + 1);
+  expect(lines.at(-1)).toBe(`${' '.repeat(6 * 90)}graph deepest`);
+});
+
 it('prints what differs between two models', () => {
   const model = feedForward();
   const { graph } = model;

@@ -1,11 +1,18 @@
-import { tensorBytes } from '../data-type.ts';
-import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
+import { dataTypeOf, tensorBytes } from '../data-type.ts';
+import type { Attribute, Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
 import { subgraphs } from '../rewrite.ts';
 import { valueTypes } from '../types/infer.ts';
-import { describeAttribute, describeBytes, describeType, describeValues } from './describe.ts';
+import {
+  describeAttribute,
+  describeBytes,
+  describeText,
+  describeType,
+  describeValueInfo,
+  describeValues,
+} from './describe.ts';
 
 /** Columns are aligned up to this width; longer entries stick out. */
-const MAX_COLUMN = 44;
+const MAX_COLUMN = 64;
 
 /**
  * A model as text, for people: versions and metadata, then its graph as {@link printGraph} prints it. Deterministic.
@@ -15,18 +22,16 @@ export function printModel(model: Model): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([domain, version]) => `${domain === '' ? 'opset' : domain} ${version}`);
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(' ');
-  const head = ['model', `IR ${model.irVersion}`, ...opsets, ...(producer === '' ? [] : [`by ${producer}`])];
-  const metadata = table(Object.entries(model.metadata).map(([name, value]) => [name, JSON.stringify(value)]));
-  const functions = (model.functions ?? []).map((local) => {
-    const signature = `(${local.inputs.join(', ')}) → ${local.outputs.join(', ')}`;
-    return `function ${local.domain}.${local.name}${signature}\n${nodeLines(local.nodes, new Map(), '  ')}\n`;
-  });
-  return [
-    `${head.join(' · ')}\n`,
-    ...(metadata.length === 0 ? [] : [`${['metadata', ...indent(metadata)].join('\n')}\n`]),
-    ...functions,
-    printGraph(model.graph),
-  ].join('');
+  const lines: string[] = [];
+  lines.push(['model', `IR ${model.irVersion}`, ...opsets, ...(producer === '' ? [] : [`by ${producer}`])].join(' · '));
+  const metadata = Object.entries(model.metadata).map(([name, value]) => [name, describeText(value)]);
+  pushSection(lines, '', 'metadata', metadata);
+  for (const local of model.functions ?? []) {
+    lines.push(`function ${local.domain}.${local.name}(${local.inputs.join(', ')}) → ${local.outputs.join(', ')}`);
+    pushNodes(lines, '  ', local.nodes, new Map());
+  }
+  pushGraph(lines, '', model.graph);
+  return `${lines.join('\n')}\n`;
 }
 
 /**
@@ -34,12 +39,14 @@ export function printModel(model: Model): string {
  * `output  type  = Operator(inputs) attribute=value`, with the node's name after `·` where the output does not tell it.
  */
 export function printGraph(graph: Graph): string {
-  return `${graphLines(graph, '').join('\n')}\n`;
+  const lines: string[] = [];
+  pushGraph(lines, '', graph);
+  return `${lines.join('\n')}\n`;
 }
 
-function graphLines(graph: Graph, margin: string): readonly string[] {
+function pushGraph(lines: string[], margin: string, graph: Graph): void {
   const types = valueTypes(graph);
-  const value = ({ name, type }: ValueInfo) => [name, describeType(type ?? types.get(name))];
+  const value = (info: ValueInfo) => [info.name, describeValueInfo(info, types.get(info.name))];
   const bytes = [...graph.initializers.values()].reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
   const initializers = Array.from(graph.initializers, ([name, tensor]) => [
     name,
@@ -52,28 +59,34 @@ function graphLines(graph: Graph, margin: string): readonly string[] {
     `${values.data.length} stored`,
   ]);
   const rows = [...initializers, ...sparse];
-  const section = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : [title, ...indent(lines)]);
-  return [
-    `graph ${graph.name}`.trimEnd(),
-    ...section('inputs', table(graph.inputs.map(value))),
-    ...section('outputs', table(graph.outputs.map(value))),
-    ...section(`initializers: ${rows.length}, ${describeBytes(bytes)}`, table(rows)),
-    ...(graph.nodes.length === 0 ? [] : [`nodes: ${graph.nodes.length}`, nodeLines(graph.nodes, types, '  ')]),
-  ].map((line) => line.replace(/^(?=.)/gm, margin));
+  lines.push(`${margin}graph ${graph.name}`.trimEnd());
+  pushSection(lines, margin, 'inputs', graph.inputs.map(value));
+  pushSection(lines, margin, 'outputs', graph.outputs.map(value));
+  pushSection(lines, margin, `initializers: ${rows.length}, ${describeBytes(bytes)}`, rows);
+  if (graph.nodes.length > 0) lines.push(`${margin}nodes: ${graph.nodes.length}`);
+  pushNodes(lines, `${margin}  `, graph.nodes, types);
 }
 
-function nodeLines(nodes: readonly Node[], types: ReadonlyMap<string, TensorType>, margin: string): string {
+function pushSection(lines: string[], margin: string, title: string, rows: readonly (readonly string[])[]): void {
+  if (rows.length > 0) lines.push(`${margin}${title}`);
+  for (const row of table(rows)) lines.push(`${margin}  ${row}`);
+}
+
+function pushNodes(
+  lines: string[],
+  margin: string,
+  nodes: readonly Node[],
+  types: ReadonlyMap<string, TensorType>,
+): void {
   const rows = nodes.map((node) => [
     node.outputs.map((name) => name || '_').join(', '),
     node.outputs.map((name) => describeType(types.get(name))).join(', '),
     `= ${describeNode(node)}`,
   ]);
-  return table(rows)
-    .flatMap((line, index) => [
-      `${margin}${line}`,
-      ...subgraphs(nodes[index]!).flatMap((graph) => graphLines(graph, `${margin}    `)),
-    ])
-    .join('\n');
+  for (const [index, row] of table(rows).entries()) {
+    lines.push(`${margin}${row}`);
+    for (const graph of subgraphs(nodes[index]!)) pushGraph(lines, `${margin}    `, graph);
+  }
 }
 
 /** A node's right-hand side: `Gemm(x, w, b) alpha=1.0 transB=1 · name`. */
@@ -81,9 +94,17 @@ export function describeNode(node: Node): string {
   const operator = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
   const attributes = Object.entries(node.attributes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, attribute]) => ` ${name}=${describeAttribute(attribute)}`);
-  const told = node.name === '' || node.outputs.some((output) => output.startsWith(node.name));
+    .map(([name, attribute]) => ` ${name}=${typeName(name, attribute) ?? describeAttribute(attribute)}`);
+  const told =
+    node.name === '' || node.outputs.some((output) => output.startsWith(node.name) || node.name === `node_${output}`);
   return `${operator}(${node.inputs.map((name) => name || '_').join(', ')})${attributes.join('')}${told ? '' : ` · ${node.name}`}`;
+}
+
+/** The name of the element type that Cast and its like are given as a number. */
+function typeName(name: string, attribute: Attribute): string | undefined {
+  return attribute.kind === 'int' && /^(to|dtype|output_dtype)$/.test(name)
+    ? dataTypeOf(Number(attribute.value))
+    : undefined;
 }
 
 /** Rows as lines whose cells start in the same columns. */
@@ -100,8 +121,4 @@ function table(rows: readonly (readonly string[])[]): readonly string[] {
       .join('  ')
       .trimEnd(),
   );
-}
-
-function indent(lines: readonly string[]): readonly string[] {
-  return lines.map((line) => `  ${line}`);
 }
