@@ -23,6 +23,23 @@ export function numberIn(low: number, high: number): (text: string) => number {
   };
 }
 
+/** Parser of `NAME=SIZE,…`: sizes of 0 or more by name. */
+export function namedSizes(text: string): Readonly<Record<string, number>> {
+  const entries = text.split(',').map((entry): readonly [string, number] => {
+    const [, name, size] = /^\s*(.+?)\s*=\s*(\d+)\s*$/.exec(entry) ?? [];
+    if (name === undefined || !Number.isSafeInteger(Number(size))) {
+      throw new InvalidArgumentError('Expected NAME=SIZE, separated by commas: batch=1,sequence=128.');
+    }
+    return [name, Number(size)];
+  });
+  return Object.fromEntries(entries);
+}
+
+export const dimsOption = () =>
+  new Option('--dims <sizes>', 'sizes of the inputs by name (or INPUT.AXIS): batch=1,sequence=128').argParser(
+    namedSizes,
+  );
+
 export const jsonOption = () => new Option('--json', 'print JSON on stdout instead of text');
 
 export const seedOption = () =>

@@ -1,8 +1,11 @@
 import { multiplyAdds } from './costs.ts';
 import { tensorBytes } from './data-type.ts';
-import { type DataType, type Dim, elementCount, type Graph, type Model } from './model.ts';
+import { bindInputs, type InputSizes } from './input-sizes.ts';
+import { sourceOf } from './io/lazy-tensor.ts';
+import { layersOf } from './layers.ts';
+import { type DataType, elementCount, type Graph, type Model, type Node, type Tensor } from './model.ts';
+import { operatorKey } from './operator.ts';
 import { subgraphs } from './rewrite.ts';
-import { substitute } from './types/dims.ts';
 import { inferTypes, valueTypes } from './types/infer.ts';
 
 /** What a model consists of. */
@@ -17,13 +20,15 @@ export interface ModelSummary {
   readonly bytes: number;
   /** Bytes of the initializers by element type. */
   readonly bytesByType: Readonly<Partial<Record<DataType, number>>>;
+  /** Bytes of the initializers that are in a data file beside the model's and have not been read with it. */
+  readonly externalBytes: number;
   /** Multiply-adds of one run (see {@link multiplyAdds}), when `dims` are given and tell all sizes. */
   readonly multiplyAdds?: number;
 }
 
 export interface SummaryOptions {
   /** Sizes for symbolic dimensions of the inputs: `{ batch: 1, sequence: 128 }`; `{}` for a model without any. */
-  readonly dims?: Readonly<Record<string, number>>;
+  readonly dims?: InputSizes;
 }
 
 /** Counts operators, parameters, bytes, and the multiply-adds of an inference (of `dims`). Local functions count as one operator. */
@@ -31,23 +36,25 @@ export function summarizeModel(model: Model, options: SummaryOptions = {}): Mode
   const operators = new Map<string, number>();
   const bytesByType = new Map<DataType, number>();
   let parameters = 0;
+  let externalBytes = 0;
   for (const graph of graphsOf(model.graph)) {
-    for (const { opType, domain } of graph.nodes) {
-      const name = domain === '' ? opType : `${domain}.${opType}`;
-      operators.set(name, (operators.get(name) ?? 0) + 1);
-    }
+    for (const node of graph.nodes) addOperator(operators, node);
     for (const tensor of graph.initializers.values()) {
       parameters += elementCount(tensor.dims);
-      bytesByType.set(tensor.type, (bytesByType.get(tensor.type) ?? 0) + tensorBytes(tensor));
+      const bytes = tensorBytes(tensor);
+      bytesByType.set(tensor.type, (bytesByType.get(tensor.type) ?? 0) + bytes);
+      if (sourceOf(tensor) !== undefined) externalBytes += bytes;
     }
   }
-  const total = options.dims && countMultiplyAdds(model, options.dims);
+  const costs = options.dims && [...countMultiplyAdds(model, options.dims).values()];
+  const total = costs?.every((cost) => cost !== undefined) ? sum(costs) : undefined;
   return {
     operators: sorted(operators),
     nodes: sum(operators.values()),
     parameters,
     bytes: sum(bytesByType.values()),
     bytesByType: sorted(bytesByType),
+    externalBytes,
     ...(total === undefined ? {} : { multiplyAdds: total }),
   };
 }
@@ -56,21 +63,88 @@ function graphsOf(graph: Graph): readonly Graph[] {
   return [graph, ...graph.nodes.flatMap((node) => subgraphs(node).flatMap(graphsOf))];
 }
 
-function countMultiplyAdds(model: Model, sizes: Readonly<Record<string, number>>): number | undefined {
-  const given = new Map(Object.entries(sizes));
-  const bind = (dim: Dim): Dim => substitute(dim, given);
-  const inputs = model.graph.inputs.map((input) =>
-    input.type?.dims === undefined ? input : { ...input, type: { ...input.type, dims: input.type.dims.map(bind) } },
+/** Multiply-adds by node of the main graph; `undefined` where they cannot be told. */
+function countMultiplyAdds(model: Model, sizes: InputSizes): ReadonlyMap<Node, number | undefined> {
+  const { graph } = inferTypes(bindInputs(model, sizes));
+  const types = valueTypes(graph);
+  return new Map(
+    graph.nodes.map((node, index) => {
+      const count = multiplyAdds(node, types);
+      return [model.graph.nodes[index]!, typeof count === 'number' ? count : undefined];
+    }),
   );
-  const bound = inferTypes({ ...model, graph: { ...model.graph, inputs, types: new Map() } });
-  const types = valueTypes(bound.graph);
-  let total = 0;
-  for (const node of bound.graph.nodes) {
-    const count = multiplyAdds(node, types);
-    if (typeof count !== 'number') return undefined;
-    total += count;
+}
+
+/** What a layer of a model (see {@link layersOf}) consists of. */
+export interface LayerSummary {
+  /** `''` for what belongs to no layer. */
+  readonly name: string;
+  /** Number of nodes, those of subgraphs included. */
+  readonly nodes: number;
+  /** Number of nodes by operator. */
+  readonly operators: Readonly<Record<string, number>>;
+  readonly parameters: number;
+  readonly bytes: number;
+  /** Multiply-adds of one run, as far as they can be told; absent without `dims`. */
+  readonly multiplyAdds?: number;
+  /** Names of the nodes whose multiply-adds cannot be told, with their operators; absent without `dims`. */
+  readonly uncounted?: readonly { readonly node: string; readonly operator: string }[];
+}
+
+/**
+ * The layers of a model in the order of their first nodes. What a subgraph holds belongs to the layer of the node that
+ * holds it. Throws what {@link inferTypes} throws, when `dims` are given.
+ */
+export function summarizeLayers(model: Model, options: SummaryOptions = {}): readonly LayerSummary[] {
+  const { graph } = model;
+  const layers = layersOf(graph);
+  const costs = options.dims && countMultiplyAdds(model, options.dims);
+  const found = new Map<string, LayerTally>();
+  const tally = (name: string) => {
+    const known = found.get(name);
+    if (known !== undefined) return known;
+    const made: LayerTally = { operators: new Map(), parameters: 0, bytes: 0, multiplyAdds: 0, uncounted: [] };
+    found.set(name, made);
+    return made;
+  };
+  const addTensor = (layer: LayerTally, tensor: Tensor) => {
+    layer.parameters += elementCount(tensor.dims);
+    layer.bytes += tensorBytes(tensor);
+  };
+  for (const node of graph.nodes) {
+    const layer = tally(layers.ofNode.get(node)!);
+    const cost = costs?.get(node);
+    if (cost === undefined)
+      layer.uncounted.push({ node: node.name || node.outputs.join(', '), operator: operatorKey(node) });
+    else layer.multiplyAdds += cost;
+    addOperator(layer.operators, node);
+    for (const inner of subgraphs(node).flatMap(graphsOf)) {
+      for (const held of inner.nodes) addOperator(layer.operators, held);
+      for (const tensor of inner.initializers.values()) addTensor(layer, tensor);
+    }
   }
-  return total;
+  for (const [name, tensor] of graph.initializers) addTensor(tally(layers.ofInitializer.get(name)!), tensor);
+  return Array.from(found, ([name, { operators, parameters, bytes, multiplyAdds: count, uncounted }]) => ({
+    name,
+    nodes: sum(operators.values()),
+    operators: sorted(operators),
+    parameters,
+    bytes,
+    ...(costs === undefined ? {} : { multiplyAdds: count, uncounted }),
+  }));
+}
+
+interface LayerTally {
+  readonly operators: Map<string, number>;
+  readonly uncounted: { readonly node: string; readonly operator: string }[];
+  parameters: number;
+  bytes: number;
+  multiplyAdds: number;
+}
+
+function addOperator(counts: Map<string, number>, node: Node): void {
+  const key = operatorKey(node);
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 function sum(numbers: Iterable<number>): number {
