@@ -86,7 +86,7 @@ describe('fuse-operators', () => {
       fc.asyncProperty(arbitraryGraph, async ({ model, feeds }) => {
         await applyPass(fuseOperators({ target: 'onnxruntime' }), model, feeds);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 });

@@ -42,6 +42,10 @@ const rules: Readonly<Record<FuseFamily, (target: FuseTarget) => RewriteRule>> =
  * of the families tell what they find and what they refuse. It works best on a model that `cleanUp` has been over, and
  * goes furthest at opset 23, where Attention, RotaryEmbedding and RMSNormalization exist (convert the model first).
  *
+ * Left as they are, since no fused form was faster on ONNX Runtime's CPU (`bench/suites/fused-forms.js`): a MatMul with a
+ * bias (Gemm), the projections of q, k and v (one MatMul and Split), scores and masks below opset 23
+ * (com.microsoft.MultiHeadAttention), residual sums before a normalization (SkipLayerNormalization), Softplus, Mish, Swish.
+ *
  * Results differ by rounding. Errors: `FUSE_UNKNOWN` for a family that does not exist.
  */
 export function fuseOperators({ only = fuseFamilies, target = 'portable' }: FuseOptions = {}): Pass {

@@ -67,7 +67,7 @@ const scaled: Fusion = {
   build(site, found) {
     const size = refusalOrSize(site, found);
     if (typeof size === 'string') return size;
-    const scale = vector(site, found.values.scale!, size);
+    const scale = vector(site, found.values.scale!, size, site.dims(found.values.x!)!.length);
     if (scale === undefined) return 'its scale is no vector of the last axis';
     return {
       message: 'x − mean over its deviation, scaled, as LayerNormalization',

@@ -179,9 +179,14 @@ describe('fuse-layer-normalization', () => {
     else expect(skipped.join()).toContain(reason);
   });
 
-  it('leaves a bias that is no vector, and a second scale', async () => {
+  it('leaves a bias that is no vector, a scale of a higher rank, and a second scale', async () => {
     const scalarBias: Make = (g, x) => g.op('Add', [plain(g, x), number(g, 1)]);
     expect((await left(fuseLayerNormalization(), scalarBias)).operators).toBe('LayerNormalization Add');
+    const higher: Make = (g, x) => {
+      const wide = g.op('Mul', [plain(g, x), g.constant('w', float32([0.5, -1, 2, 1.5], [1, 1, 1, 4]))]);
+      return g.op('Squeeze', [wide, g.constant('a', int64([0]))]);
+    };
+    expect((await left(fuseLayerNormalization(), higher)).operators).toBe('LayerNormalization Mul Squeeze');
     const twice: Make = (g, x) => g.op('Mul', [g.op('Mul', [plain(g, x), vector(g)]), vector(g)]);
     expect((await left(fuseLayerNormalization(), twice)).operators).toBe('LayerNormalization Mul');
   });

@@ -2,7 +2,7 @@ import { float } from '../builder.ts';
 import type { Pass } from '../pass.ts';
 import { firstOf, type RewriteRule } from '../passes/rewrite-rule.ts';
 import { become, type FuseTarget, type Fusion, fusionPass, fusionRule } from './fusion.ts';
-import { either, named, op, product, value } from './pattern.ts';
+import { either, op, product, value } from './pattern.ts';
 import { affine, deviation, inverseDeviation, lastAxis, mean, namedVariance, ones, square } from './statistics.ts';
 
 /**
@@ -29,13 +29,12 @@ const rms = 'RMSNormalization';
 
 const x = value('x');
 const variance = namedVariance(mean(square(x)));
-const root = named('root', deviation(variance));
 
 function normalized(target: FuseTarget): Fusion {
   return {
     name: rms,
     roots: ['Div', 'Mul'],
-    pattern: either(op('Div', x, root), product(x, inverseDeviation(namedVariance(mean(square(x)))))),
+    pattern: either(op('Div', x, deviation(variance)), product(x, inverseDeviation(variance))),
     build(site, found) {
       const size = lastAxis(site, found, ['variance']);
       if (typeof size === 'string') return size;

@@ -56,17 +56,19 @@ export function lastAxis(site: Site, found: Match, names: readonly string[]): nu
   return Math.abs(share * size - 1) < 1e-6 && count === size ? size : `a sum is not divided by the size ${size}`;
 }
 
-/** A value of dimensions [size], or a constant of that many elements in its last axis as one. */
+/** A value of dimensions [size], or a constant of at most `rank` axes that has them all in its last, as one of [size]. */
 export function vector(
   site: Site,
   value: string,
   size: number,
+  rank: number,
 ): { readonly value: string; readonly constants?: ReadonlyMap<string, Tensor> } | undefined {
   const dims = site.dims(value);
   if (dims?.length === 1 && dims[0] === size) return { value };
   const tensor = site.constant(value);
   if (
     tensor === undefined ||
+    tensor.dims.length > rank ||
     tensor.dims.at(-1) !== size ||
     tensor.dims.some((dim, axis) => axis < tensor.dims.length - 1 && dim !== 1)
   )
@@ -104,8 +106,9 @@ export function affine(site: Site, operators: readonly string[], hasBias: boolea
     if (norm === undefined || !operators.includes(norm.opType) || norm.domain !== '' || norm.inputs.length !== 2)
       continue;
     if (site.uses(inner) !== 1 || norm.outputs.some((output, index) => index > 0 && output !== '')) continue;
-    const size = site.dims(inner)?.at(-1);
-    const given = typeof size === 'number' ? vector(site, other, size) : undefined;
+    const dims = site.dims(inner);
+    const size = dims?.at(-1);
+    const given = typeof size === 'number' ? vector(site, other, size, dims!.length) : undefined;
     if (given === undefined || site.dims(norm.inputs[1]!)?.[0] !== size) continue;
     const scaled = !numbersOf(site.constant(norm.inputs[1]!))?.every((one) => one === 1);
     if (node.opType === 'Mul' && scaled) continue;
