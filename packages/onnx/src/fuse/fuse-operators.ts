@@ -40,7 +40,7 @@ const rules: Readonly<Record<FuseFamily, (target: FuseTarget) => RewriteRule>> =
 /**
  * Puts one operator in the place of what exporters write out in many, where that is the form that runs fastest; the passes
  * of the families tell what they find and what they refuse. It works best on a model that `cleanUp` has been over, and
- * goes furthest at opset 23, where Attention, RotaryEmbedding and RMSNormalization exist (convert the model first).
+ * goes furthest at opset 23, where Attention, RotaryEmbedding and RMSNormalization exist (`convertOpset(23)` first).
  *
  * Left as they are, since no fused form was faster on ONNX Runtime's CPU (`bench/suites/fused-forms.js`): a MatMul with a
  * bias (Gemm), the projections of q, k and v (one MatMul and Split), scores and masks below opset 23
