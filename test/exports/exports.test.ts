@@ -5,6 +5,7 @@ import {
   addGradients,
   checkModel,
   cleanUp,
+  convertOpset,
   createGraphBuilder,
   decodeModel,
   elementCount,
@@ -12,6 +13,7 @@ import {
   float32,
   inferTypes,
   type Model,
+  type Pass,
   readModel,
   type Tensor,
   type Tensors,
@@ -54,23 +56,26 @@ describe.each(files)('%s', (file) => {
     expect(unknown).toEqual([]);
   });
 
-  test('answers as PyTorch does, before and after clean-up', async () => {
+  test('answers as PyTorch does, before and after clean-up, and in a later opset', async () => {
     const [model, data] = await load();
     const cleaned = cleanUp().run(model).model;
     checkModel(cleaned);
     expect(cleanUp().run(cleaned).model).toBe(cleaned);
     expect(cleaned.graph.nodes.length).toBeLessThan(model.graph.nodes.length);
     const wanted = data.tensors.get('output/logits')!;
-    for (const variant of [model, cleaned]) {
+    const converted = convertOpset(23).run(model).model;
+    checkModel(converted);
+    for (const variant of [model, cleaned, converted]) {
       const { logits } = await run(variant, feedsOf(variant, data));
       expect(distance(logits!, wanted)).toBeLessThan(1e-5);
     }
   });
 
-  test.each(['as exported', 'cleaned up'])('has the gradients of PyTorch: %s', async (form) => {
+  test.each(['as exported', 'cleaned up', 'converted'])('has the gradients of PyTorch: %s', async (form) => {
     const [exported, data] = await load();
     const links = JSON.parse(data.metadata[exporter!]!) as Links;
-    const model = inferTypes(form === 'cleaned up' ? cleanUp().run(exported).model : exported);
+    const changes: Readonly<Record<string, Pass>> = { 'cleaned up': cleanUp(), converted: convertOpset(23) };
+    const model = inferTypes(changes[form]?.run(exported).model ?? exported);
     const weights = data.tensors.get('loss/weights')!;
     const parameters = Object.values(links)
       .flat()
