@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { type AttributeInput, createGraphBuilder, float } from '../builder.ts';
 import { checkModel } from '../check/check-model.ts';
 import { newestOpset, onnxSignatures, signaturesOf } from '../check/signatures.ts';
-import { elementCount, float32, int64, type Model, type Tensor } from '../model.ts';
+import { isSlmError } from '../errors.ts';
+import { type Attribute, elementCount, float32, int64, type Model, type Node, type Tensor } from '../model.ts';
 import { fromNumbers } from '../number-formats.ts';
 import { evaluateReference } from '../reference/open-reference.ts';
 import { compatibleVersions } from './compatible-versions.ts';
@@ -238,6 +239,46 @@ test.each(named)('%s computes the same in every later form', (_, form) => {
       for (const [index, element] of a!.entries()) expect(element, `opset ${target}`).toBeCloseTo(b![index]!, 5);
     }
   }
+});
+
+test('malformed nodes of every form are converted or refused', () => {
+  const strange: readonly Attribute[] = [
+    { kind: 'ints', value: [] },
+    { kind: 'ints', value: [2n ** 62n, -1] },
+    { kind: 'int', value: -(2n ** 63n) },
+    { kind: 'float', value: Number.NaN },
+    { kind: 'floats', value: [-1, Number.POSITIVE_INFINITY] },
+    { kind: 'string', value: '__proto__' },
+    { kind: 'ref', value: 'nothing', type: 7 },
+  ];
+  const codes = new Set<string>();
+  const attempt = (model: Model, change: Partial<Node>) => {
+    const { graph } = model;
+    const outputs = change.outputs === undefined ? graph.outputs : [];
+    const nodes = graph.nodes.map((node) => ({ ...node, ...change }));
+    try {
+      convertOpset().run({ ...model, graph: { ...graph, nodes, outputs } });
+      codes.add('converted');
+    } catch (error) {
+      if (!isSlmError(error)) throw error;
+      codes.add(error.code);
+    }
+  };
+  for (const form of forms) {
+    const model = modelOf(form);
+    const { inputs, attributes } = model.graph.nodes[0]!;
+    attempt(model, { inputs: [] });
+    attempt(model, { inputs: inputs.map(() => '') });
+    attempt(model, { inputs: inputs.toReversed() });
+    attempt(model, { inputs: ['unknown', ...inputs, ...inputs] });
+    attempt(model, { outputs: [] });
+    attempt(model, { outputs: ['', 'a', 'b', 'c', 'd', 'e'] });
+    attempt(model, { attributes: {} });
+    for (const name of Object.keys(attributes)) {
+      for (const value of strange) attempt(model, { attributes: { ...attributes, [name]: value } });
+    }
+  }
+  expect([...codes].sort()).toEqual(['OPSET_UNCONVERTIBLE', 'converted']);
 });
 
 /** Forms that no later version has, or that cannot be told without knowing more. */

@@ -4,6 +4,7 @@ import { isSlmError } from '../errors.ts';
 import { decodeModel } from '../io/decode.ts';
 import { encodeModel } from '../io/encode.ts';
 import type { Model } from '../model.ts';
+import { convertOpset } from '../opset/convert-opset.ts';
 import { printModel } from '../print/print-graph.ts';
 import { summarizeModel } from '../summarize-model.ts';
 import { inferTypes } from '../types/infer.ts';
@@ -12,7 +13,7 @@ import { inferTypes } from '../types/infer.ts';
 export type Outcome = 'refused' | 'invalid' | 'valid';
 
 /**
- * Decodes, checks, infers, prints, summarizes, writes and reads a model of any origin. Every stage may refuse it with an
+ * Decodes, checks, infers, prints, summarizes, converts, writes and reads a model of any origin. Every stage may refuse it with an
  * `SlmError`; what is decoded must be equal after writing and reading. Throws anything else that goes wrong.
  */
 export function exerciseModel(bytes: Uint8Array): Outcome {
@@ -23,6 +24,7 @@ export function exerciseModel(bytes: Uint8Array): Outcome {
   accepts(() => printModel(inferTypes(decoded)));
   accepts(() => printModel(decoded));
   accepts(() => summarizeModel(decoded));
+  accepts(() => convertOpset().run(decoded));
   const again = decodeModel(encodeModel(decoded));
   if (!isDeepStrictEqual(again, decoded)) throw new Error('internal: not equal after writing and reading');
   return valid ? 'valid' : 'invalid';

@@ -21,8 +21,9 @@ function onesBehind(c: StepContext, axis: number): number {
   const [a, b] = [c.dims(c.x(0)), c.dims(c.x(1))];
   if (b?.every((dim) => dim === 1)) return 0;
   if (a === undefined || b === undefined) return c.refuse('inputs of known ranks where axis is set', 'unknown ranks');
-  const behind = a.length - b.length - (axis < 0 ? axis + a.length : axis);
-  return behind >= 0 ? behind : c.refuse(`an axis that [${b}] fits at`, `${axis}`);
+  const first = axis < 0 ? axis + a.length : axis;
+  const behind = a.length - b.length - first;
+  return first >= 0 && behind >= 0 ? behind : c.refuse(`an axis that [${b}] fits at`, `${axis}`);
 }
 
 function unsqueezed(c: StepContext, value: string, trailing: number): string {
