@@ -2,6 +2,7 @@ import { SlmError } from '@slm-compress/onnx';
 import { bertWords } from './bert-words.ts';
 import type { TokenizerFiles } from './tokenizer-files.ts';
 import { specialTokens, wordPieceFiles } from './tokenizer-files.ts';
+import { mergePairs } from './tokenizer-training/merges.ts';
 
 /** How {@link trainWordPiece} learns a vocabulary. */
 export interface WordPieceOptions {
@@ -68,10 +69,13 @@ export function trainWordPiece(texts: Iterable<string>, options: WordPieceOption
     return row;
   });
   mergePairs(
-    pieces,
-    words.map(([, count]) => count),
-    { minFrequency, full: () => tokens.length >= vocabSize },
-    (a, b) => idOf(tokens[a]! + tokens[b]!.slice(2)),
+    { rows: pieces, counts: words.map(([, count]) => count) },
+    {
+      minFrequency,
+      full: () => tokens.length >= vocabSize,
+      merge: (a, b) => idOf(tokens[a]! + tokens[b]!.slice(2)),
+      mergedCounts: 'forget',
+    },
   );
   return wordPieceFiles(tokens, { lowercase, maxLength });
 }
@@ -112,116 +116,4 @@ function alphabetOf(
     }
   }
   return { first, continuing: [...inside].sort(byCodePoint) };
-}
-
-/** Pairs are keyed by `a * 2^20 + b`, exact in a double. */
-const shift = 2 ** 20;
-
-/**
- * Merges the most frequent pair until `full` or no pair is frequent enough. `pieces` (rows of token ids) change in
- * place; `merge` names the token of a pair. Counts are kept up to date; the queue holds stale entries that are
- * corrected when they surface.
- */
-function mergePairs(
-  pieces: number[][],
-  weights: readonly number[],
-  limits: { readonly minFrequency: number; readonly full: () => boolean },
-  merge: (a: number, b: number) => number,
-): void {
-  const counts = new Map<number, number>();
-  const places = new Map<number, number[]>();
-  const add = (key: number, weight: number, row: number) => {
-    counts.set(key, (counts.get(key) ?? 0) + weight);
-    const rows = places.get(key);
-    if (!rows) places.set(key, [row]);
-    else if (rows[rows.length - 1] !== row) rows.push(row);
-  };
-  pieces.forEach((piece, row) => {
-    for (let i = 1; i < piece.length; i++) add(piece[i - 1]! * shift + piece[i]!, weights[row]!, row);
-  });
-  const queue = createQueue();
-  for (const [key, count] of counts) queue.push(key, count);
-  const floor = Math.max(1, limits.minFrequency);
-  while (!limits.full()) {
-    const top = queue.pop();
-    if (top === undefined) return;
-    const count = counts.get(top.key) ?? 0;
-    if (count !== top.count) {
-      if (count > 0) queue.push(top.key, count);
-      continue;
-    }
-    if (count < floor) return;
-    const a = Math.floor(top.key / shift);
-    const b = top.key % shift;
-    const token = merge(a, b);
-    const touched = new Set<number>();
-    const rows = places.get(top.key)!;
-    places.delete(top.key);
-    for (const row of rows) {
-      const piece = pieces[row]!;
-      const weight = weights[row]!;
-      for (let i = 0; i + 1 < piece.length; i++) {
-        if (piece[i] !== a || piece[i + 1] !== b) continue;
-        if (i > 0) {
-          const before = piece[i - 1]!;
-          counts.set(before * shift + a, counts.get(before * shift + a)! - weight);
-          add(before * shift + token, weight, row);
-          touched.add(before * shift + token);
-        }
-        if (i + 2 < piece.length) {
-          const after = piece[i + 2]!;
-          counts.set(b * shift + after, counts.get(b * shift + after)! - weight);
-          add(token * shift + after, weight, row);
-          touched.add(token * shift + after);
-        }
-        piece.splice(i, 2, token);
-      }
-    }
-    counts.delete(top.key);
-    for (const key of touched) {
-      const now = counts.get(key)!;
-      if (now > 0) queue.push(key, now);
-    }
-  }
-}
-
-interface Entry {
-  readonly key: number;
-  readonly count: number;
-}
-
-/** A binary heap: the highest count first, the smallest key on a tie. */
-function createQueue(): { push(key: number, count: number): void; pop(): Entry | undefined } {
-  const heap: Entry[] = [];
-  const before = (x: Entry, y: Entry) => x.count > y.count || (x.count === y.count && x.key < y.key);
-  return {
-    push(key, count) {
-      const entry = { key, count };
-      let at = heap.length;
-      heap.push(entry);
-      while (at > 0) {
-        const parent = (at - 1) >> 1;
-        if (!before(entry, heap[parent]!)) break;
-        heap[at] = heap[parent]!;
-        at = parent;
-      }
-      heap[at] = entry;
-    },
-    pop() {
-      const top = heap[0];
-      const last = heap.pop();
-      if (top === undefined || last === undefined || heap.length === 0) return top;
-      let at = 0;
-      for (;;) {
-        let child = 2 * at + 1;
-        if (child >= heap.length) break;
-        if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++;
-        if (!before(heap[child]!, last)) break;
-        heap[at] = heap[child]!;
-        at = child;
-      }
-      heap[at] = last;
-      return top;
-    },
-  };
 }

@@ -1,0 +1,50 @@
+import { bertWords } from '../bert-words.ts';
+
+export type TokenizerKind = 'wordpiece' | 'bpe' | 'unigram';
+export type UnicodeForm = 'none' | 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
+
+/** How a text is cut into the words whose pieces are learned; plain data. */
+export interface WordRules {
+  readonly kind: TokenizerKind;
+  readonly lowercase: boolean;
+  readonly unicode: UnicodeForm;
+  readonly splitDigits: boolean;
+  /** Byte-level only: the first word starts with a space too. */
+  readonly addPrefixSpace: boolean;
+}
+
+/** Stands for a space in SentencePiece vocabularies. */
+export const metaspace = '\u2581';
+
+const byteLevelWords =
+  /'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const digits = /\p{N}|\P{N}+/gu;
+const metaspaceWords = /^[^\u2581]+|\u2581[^\u2581]*/gu;
+
+/** The words of a text under the rules, as the written tokenizer's normalizer and pre-tokenizer give them. */
+export function wordSplitter(rules: WordRules): (text: string) => readonly string[] {
+  const { kind, lowercase, unicode, splitDigits, addPrefixSpace } = rules;
+  const normalize = (text: string) => {
+    const folded = unicode === 'none' ? text : text.normalize(unicode);
+    // Letter by letter, as in Hugging Face's library: no final form of sigma.
+    return lowercase ? folded.replaceAll('\u03a3', '\u03c3').toLowerCase() : folded;
+  };
+  const digitsApart = (words: readonly string[]) =>
+    splitDigits ? words.flatMap((word) => word.match(digits) ?? []) : words;
+  switch (kind) {
+    case 'wordpiece':
+      return (text) => digitsApart(bertWords(unicode === 'none' ? text : text.normalize(unicode), lowercase));
+    case 'bpe':
+      return (text) =>
+        digitsApart([normalize(text)]).flatMap((part) => {
+          const spaced = addPrefixSpace && part !== '' && !part.startsWith(' ') ? ` ${part}` : part;
+          return spaced.match(byteLevelWords) ?? [];
+        });
+    case 'unigram':
+      return (text) => {
+        const spaced = normalize(text).replace(/ {2,}/g, ' ').replaceAll(' ', metaspace);
+        if (spaced === '') return [];
+        return digitsApart((spaced.startsWith(metaspace) ? spaced : metaspace + spaced).match(metaspaceWords) ?? []);
+      };
+  }
+}
