@@ -12,5 +12,15 @@ export * from './near-duplicates.ts';
 export * from './prepare.ts';
 export * from './split.ts';
 export * from './tokenizer.ts';
-export * from './tokenizer-files.ts';
+export {
+  type SpecialRole,
+  specialTokens,
+  type TokenizerFiles,
+  wordPieceFiles,
+  writeTokenizer,
+} from './tokenizer-files.ts';
+export { type ChatPreset, chatTemplates } from './tokenizer-training/chat-templates.ts';
+export * from './tokenizer-training/train-tokenizer.ts';
+export type { TemplateKind } from './tokenizer-training/trained-files.ts';
+export type { TokenizerKind, UnicodeForm } from './tokenizer-training/words.ts';
 export * from './wordpiece.ts';

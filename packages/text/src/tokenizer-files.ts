@@ -11,16 +11,37 @@ export interface TokenizerFiles {
   readonly files: Readonly<Record<'tokenizer.json' | 'tokenizer_config.json' | 'special_tokens_map.json', string>>;
 }
 
-/** A BERT WordPiece tokenizer with the given tokens, ids by position; the first five are the special tokens. */
-export function wordPieceFiles(
-  tokens: readonly string[],
-  options: { readonly lowercase: boolean; readonly maxLength: number },
-): TokenizerFiles {
-  const { lowercase, maxLength } = options;
-  const [pad, unk, cls, sep, mask] = specialTokens;
-  const special = (token: string, type: number) => ({ SpecialToken: { id: token, type_id: type } });
-  const sequence = (id: 'A' | 'B', type: number) => ({ Sequence: { id, type_id: type } });
-  const added = specialTokens.map((content, id) => ({
+/** What a special token is for; `additional` ones have no role of their own. */
+export type SpecialRole = 'pad' | 'unk' | 'cls' | 'sep' | 'mask' | 'bos' | 'eos';
+
+/** The parts of a `tokenizer.json`, in its own terms. */
+export interface TokenizerParts {
+  readonly normalizer: object | null;
+  readonly preTokenizer: object | null;
+  readonly postProcessor: object | null;
+  readonly decoder: object | null;
+  readonly truncation?: object | null;
+  readonly padding?: object | null;
+  /** `vocab` by id; its numbers are the ids, or the scores of a `Unigram` model. */
+  readonly model: ModelPart;
+  /** Tokens never split, with their ids; all special. */
+  readonly special: readonly { readonly id: number; readonly content: string }[];
+  readonly roles: Readonly<Partial<Record<SpecialRole, string>>>;
+  readonly additional?: readonly string[];
+  /** Further entries of `tokenizer_config.json`. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+interface ModelPart {
+  readonly type: 'WordPiece' | 'BPE' | 'Unigram';
+  readonly vocab: readonly (readonly [token: string, number: number])[];
+  readonly merges?: readonly (readonly [string, string])[];
+  readonly [option: string]: unknown;
+}
+
+/** The files of a tokenizer from its parts. */
+export function tokenizerFiles(parts: TokenizerParts): TokenizerFiles {
+  const added = parts.special.map(({ id, content }) => ({
     id,
     content,
     single_word: false,
@@ -31,53 +52,100 @@ export function wordPieceFiles(
   }));
   const tokenizer = {
     version: '1.0',
-    truncation: null,
-    padding: null,
+    truncation: parts.truncation ?? null,
+    padding: parts.padding ?? null,
     added_tokens: added,
-    normalizer: {
-      type: 'BertNormalizer',
-      clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase,
+    normalizer: parts.normalizer,
+    pre_tokenizer: parts.preTokenizer,
+    post_processor: parts.postProcessor,
+    decoder: parts.decoder,
+    model: parts.model,
+  };
+  const map = {
+    ...Object.fromEntries(Object.entries(parts.roles).map(([role, content]) => [`${role}_token`, content])),
+    ...(parts.additional === undefined || parts.additional.length === 0
+      ? {}
+      : { additional_special_tokens: parts.additional }),
+  };
+  const config = {
+    added_tokens_decoder: Object.fromEntries(added.map(({ id, ...token }) => [String(id), token])),
+    clean_up_tokenization_spaces: parts.model.type === 'WordPiece',
+    ...map,
+    ...parts.config,
+  };
+  return {
+    vocabSize: parts.model.vocab.length,
+    files: {
+      'tokenizer.json': tokenizerJson(tokenizer),
+      'tokenizer_config.json': json(config),
+      'special_tokens_map.json': json(map),
     },
-    pre_tokenizer: { type: 'BertPreTokenizer' },
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [special(cls, 0), sequence('A', 0), special(sep, 0)],
-      pair: [special(cls, 0), sequence('A', 0), special(sep, 0), sequence('B', 1), special(sep, 1)],
-      special_tokens: {
-        [cls]: { id: cls, ids: [specialTokens.indexOf(cls)], tokens: [cls] },
-        [sep]: { id: sep, ids: [specialTokens.indexOf(sep)], tokens: [sep] },
-      },
-    },
+  };
+}
+
+/** A BERT WordPiece tokenizer with the given tokens, ids by position; the first five are the special tokens. */
+export function wordPieceFiles(
+  tokens: readonly string[],
+  options: { readonly lowercase: boolean; readonly maxLength: number },
+): TokenizerFiles {
+  const { lowercase, maxLength } = options;
+  const [pad, unk, cls, sep, mask] = specialTokens;
+  return tokenizerFiles({
+    normalizer: bertNormalizer(lowercase),
+    preTokenizer: { type: 'BertPreTokenizer' },
+    postProcessor: templateProcessor([cls], [sep], (token) => specialTokens.indexOf(token as never), true),
     decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
     model: {
       type: 'WordPiece',
       unk_token: unk,
       continuing_subword_prefix: '##',
       max_input_chars_per_word: 100,
-      vocab: {},
+      vocab: tokens.map((token, id) => [token, id]),
     },
-  };
-  const map = { pad_token: pad, unk_token: unk, cls_token: cls, sep_token: sep, mask_token: mask };
-  const config = {
-    added_tokens_decoder: Object.fromEntries(added.map(({ id, ...token }) => [String(id), token])),
-    clean_up_tokenization_spaces: true,
-    ...map,
-    do_lower_case: lowercase,
-    model_max_length: maxLength,
+    special: specialTokens.map((content, id) => ({ id, content })),
+    roles: { pad, unk, cls, sep, mask },
+    config: bertConfig({ lowercase, maxLength }),
+  });
+}
+
+/** The normalizer of BERT as `tokenizer.json` describes it. */
+export function bertNormalizer(lowercase: boolean): object {
+  return { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase };
+}
+
+/** What the BERT tokenizer of the `transformers` library is told. */
+export function bertConfig(options: { readonly lowercase: boolean; readonly maxLength: number }): object & {
+  readonly [option: string]: unknown;
+} {
+  return {
+    do_lower_case: options.lowercase,
+    model_max_length: options.maxLength,
     strip_accents: null,
     tokenize_chinese_chars: true,
     tokenizer_class: 'BertTokenizer',
   };
+}
+
+/** The `TemplateProcessing` that puts special tokens before and behind a text; of a pair, the second has type 1. */
+export function templateProcessor(
+  before: readonly string[],
+  behind: readonly string[],
+  idOf: (token: string) => number,
+  /** As in BERT, nothing stands before the second text of a pair. */
+  bert = false,
+): object {
+  const special = (tokens: readonly string[], type: number) =>
+    tokens.map((id) => ({ SpecialToken: { id, type_id: type } }));
+  const sequence = (id: 'A' | 'B', type: number) => ({ Sequence: { id, type_id: type } });
+  const first = [...special(before, 0), sequence('A', 0), ...special(behind, 0)];
+  const again = bert ? [] : special(before, 1);
   return {
-    vocabSize: tokens.length,
-    files: {
-      'tokenizer.json': json(tokenizer).replace('"vocab": {}', () => `"vocab": ${vocabulary(tokens)}`),
-      'tokenizer_config.json': json(config),
-      'special_tokens_map.json': json(map),
-    },
+    type: 'TemplateProcessing',
+    single: first,
+    pair: [...first, ...again, sequence('B', 1), ...special(behind, 1)],
+    special_tokens: Object.fromEntries(
+      [...before, ...behind].map((token) => [token, { id: token, ids: [idOf(token)], tokens: [token] }]),
+    ),
   };
 }
 
@@ -87,11 +155,39 @@ export async function writeTokenizer(folder: string, tokenizer: TokenizerFiles):
   for (const [name, text] of Object.entries(tokenizer.files)) await writeFileAtomic(join(folder, name), text);
 }
 
-/** In the order of ids; an object would put tokens that are numbers first. */
-function vocabulary(tokens: readonly string[]): string {
-  return `{\n${tokens.map((token, id) => `      ${JSON.stringify(token)}: ${id}`).join(',\n')}\n    }`;
+/** A `tokenizer.json` with one line a token and a merge. */
+export function tokenizerJson(tokenizer: { readonly model: ModelPart }): string {
+  const { vocab, merges, ...model } = tokenizer.model;
+  const lines = (open: string, rows: readonly string[], close: string) =>
+    rows.length === 0 ? open + close : `${open}\n${rows.map((row) => `      ${row}`).join(',\n')}\n    ${close}`;
+  // An object would put tokens that are numbers first.
+  const tokens =
+    model.type === 'Unigram'
+      ? lines(
+          '[',
+          vocab.map((entry) => JSON.stringify(entry)),
+          ']',
+        )
+      : lines(
+          '{',
+          vocab.map(([token, id]) => `${JSON.stringify(token)}: ${id}`),
+          '}',
+        );
+  const empty = { ...model, vocab: 0, ...(merges === undefined ? {} : { merges: 0 }) };
+  return json({ ...tokenizer, model: empty })
+    .replace(/^ {4}"vocab": 0/m, () => `    "vocab": ${tokens}`)
+    .replace(
+      /^ {4}"merges": 0/m,
+      () =>
+        `    "merges": ${lines(
+          '[',
+          (merges ?? []).map((pair) => JSON.stringify(pair)),
+          ']',
+        )}`,
+    );
 }
 
-function json(value: unknown): string {
+/** JSON with two spaces of indentation and a line break at its end. */
+export function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
