@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRng } from '@slm-compress/onnx';
 import { describe, expect, it } from 'vitest';
-import { bootstrapInterval } from './bootstrap.ts';
+import { bootstrap, bootstrapInterval, pairedBootstrap, type RowsMetric, takeRows } from './bootstrap.ts';
 import { mcnemar } from './mcnemar.ts';
+import { rocAuc } from './metrics/ranking.ts';
 import { classificationMetrics } from './metrics.ts';
 
 /** Made by scikit-learn and SciPy: bench/peers/text-goldens.py. */
@@ -96,5 +97,75 @@ describe('bootstrapInterval', () => {
     expect(() => bootstrapInterval([true], { metric: 'macroF1', rng: createRng(1) })).toThrow(input);
     expect(() => bootstrapInterval([true], { metric: 'accuracy', samples: 0, rng: createRng(1) })).toThrow(input);
     expect(() => bootstrapInterval([true], { metric: 'accuracy', level: 1, rng: createRng(1) })).toThrow(input);
+  });
+});
+
+describe('bootstrap of any metric', () => {
+  const correct = Array.from({ length: 200 }, (_, i) => i % 5 !== 0);
+  const share =
+    (rows: readonly boolean[]): RowsMetric =>
+    (sample) =>
+      takeRows(rows, sample).filter(Boolean).length / sample.length;
+
+  it('is bootstrapInterval with the value, for the same draws', () => {
+    const { low, high } = bootstrapInterval(correct, { metric: 'accuracy', samples: 200, rng: createRng(4) });
+    expect(bootstrap(200, share(correct), { samples: 200, rng: createRng(4) })).toEqual({
+      value: 0.8,
+      low,
+      high,
+      undefinedSamples: 0,
+    });
+  });
+
+  it('leaves resamples out where the metric is undefined, and counts them', () => {
+    const scores = [0.1, 0.9, 0.4];
+    const auc: RowsMetric = (rows) => rocAuc(takeRows(scores, rows), takeRows([0, 1, 0], rows));
+    const estimate = bootstrap(3, auc, { samples: 400, rng: createRng(2) });
+    expect(estimate).toMatchObject({ value: 1, low: 1, high: 1 });
+    // One class only: (2/3)³ + (1/3)³ = 1/3 of the resamples.
+    expect(Math.abs(estimate.undefinedSamples / 400 - 1 / 3)).toBeLessThan(0.08);
+    const never = bootstrap(2, () => Number.NaN, { samples: 5, rng: createRng(1) });
+    expect(never).toEqual({ value: Number.NaN, low: Number.NaN, high: Number.NaN, undefinedSamples: 5 });
+  });
+
+  it('sees a difference between two models on the same rows, and none of a model with itself', () => {
+    const worse = correct.map((right, i) => right && i % 4 !== 1);
+    const options = () => ({ samples: 500, rng: createRng(9) });
+    const better = pairedBootstrap(200, share(correct), share(worse), options());
+    expect(better.value).toBeCloseTo(0.2, 12);
+    expect(better.low).toBeGreaterThan(0.1);
+    expect(better.pValue).toBe(2 / 501);
+    const mirrored = pairedBootstrap(200, share(worse), share(correct), options());
+    expect(mirrored.low).toBeCloseTo(-better.high, 12);
+    expect(mirrored.pValue).toBe(better.pValue);
+    expect(pairedBootstrap(200, share(worse), share(worse), options())).toMatchObject({
+      value: 0,
+      low: 0,
+      high: 0,
+      pValue: 1,
+    });
+  });
+
+  it('calls a true tie significant about as often as its level', () => {
+    const rng = createRng(5);
+    let rejected = 0;
+    for (let trial = 0; trial < 150; trial++) {
+      const [a, b] = [0, 1].map(() => Array.from({ length: 100 }, () => rng.uniform() < 0.7));
+      if (pairedBootstrap(100, share(a!), share(b!), { samples: 100, rng }).pValue <= 0.05) rejected++;
+    }
+    expect(rejected / 150).toBeGreaterThan(0);
+    expect(rejected / 150).toBeLessThan(0.12);
+  });
+
+  it('refuses no rows', () => {
+    expect(() => bootstrap(0, () => 0, { rng: createRng(1) })).toThrow(input);
+    expect(() =>
+      pairedBootstrap(
+        1.5,
+        () => 0,
+        () => 0,
+        { rng: createRng(1) },
+      ),
+    ).toThrow(input);
   });
 });
