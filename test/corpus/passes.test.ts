@@ -6,6 +6,7 @@ import {
   decomposeOperators,
   encodeModel,
   evaluateReference,
+  fuseOperators,
   inferTypes,
   inlineFunctions,
   type Model,
@@ -23,7 +24,7 @@ const named = cases.map((entry) => [entry.name, entry] as const);
 const skip = countSkips('passes');
 
 /** Each pass keeps what every model computes. */
-const passes: readonly Pass[] = [cleanUp(), inlineFunctions, decomposeOperators(), raised(21)];
+const passes: readonly Pass[] = [cleanUp(), inlineFunctions, decomposeOperators(), fuseOperators(), raised(21)];
 
 /** Models of up to an opset, in that opset; others as they are. */
 function raised(opset: number): Pass {
@@ -62,15 +63,18 @@ describe.skipIf(cases.length === 0).each(passes.map((pass) => [pass.name, pass] 
 
   async function compareRuntime(entry: CorpusCase, model: Model, changed: Model): Promise<boolean> {
     let compared = false;
-    for (const { inputs } of entry.sets) {
+    for (const { inputs, outputs } of entry.sets) {
       const feeds = ortFeeds(feedsOf(model.graph, inputs));
       if ('refused' in feeds) return false;
       const before = await ort.run(entry.bytes, feeds.tensors);
       if ('refusal' in before) return false;
       const after = await ort.run(encodeModel(changed), feeds.tensors);
       if ('refusal' in after) throw new Error(`${after.refusal.code} ${after.refusal.message}`);
-      for (const [name, wanted] of Object.entries(before.outputs)) {
-        expect(difference(after.outputs[name], wanted), name).toBeUndefined();
+      for (const [index, output] of model.graph.outputs.entries()) {
+        const wanted = before.outputs[output.name];
+        // ONNX Runtime is no witness where it does not give what is expected of the original itself.
+        if (difference(wanted, readValue(outputs[index]!, output)) !== undefined) continue;
+        expect(difference(after.outputs[output.name], wanted), output.name).toBeUndefined();
       }
       compared = true;
     }

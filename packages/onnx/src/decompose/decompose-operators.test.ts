@@ -365,7 +365,9 @@ describe('decompositions', () => {
           const float = expected.type === 'float32';
           const scale = float ? Math.max(1, ...Array.from(expected.data as Float32Array, Math.abs)) : 1;
           const worst = Math.max(
-            ...Array.from(expected.data, (value, i) => Math.abs(Number(value) - Number(found.data[i]))),
+            ...Array.from(expected.data as ArrayLike<number>, (value, i) =>
+              Math.abs(Number(value) - Number(found.data[i])),
+            ),
           );
           expect(worst / scale, `${where}, ${name}`).toBeLessThanOrEqual(float ? 1e-5 : (form.levels ?? 0));
         }
