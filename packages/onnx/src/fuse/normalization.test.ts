@@ -112,7 +112,7 @@ describe('fuse-layer-normalization', () => {
     expect(operators).toMatch(/If\(LayerNormalization.* \| Neg/);
   });
 
-  const refused: readonly (readonly [string, Make, string | undefined, number?])[] = [
+  const refused: [string, Make, string | undefined, number?][] = [
     ['an opset below 17', plain, 'needs opset 17, the model has 16', 16],
     [
       'another axis',
