@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { benchCommand } from './commands/bench.ts';
+import { cleanCommand } from './commands/clean.ts';
 import { compareCommand } from './commands/compare.ts';
 import { distillCommand } from './commands/distill.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -43,6 +44,7 @@ export function createProgram(setExitCode: SetExitCode): Command {
     predictCommand,
     serveCommand,
     inspectCommand,
+    cleanCommand,
     doctorCommand,
   ];
   for (const create of commands) program.addCommand(finish(create(setExitCode)));

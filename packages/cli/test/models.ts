@@ -1,7 +1,7 @@
 import { createGraphBuilder, createRng, float32, int64, type Model } from '@slm-compress/onnx';
 
 /** A two-layer classifier of token ids with random weights, written as an exporter would: with what `clean` removes. */
-export function tinyClassifier(seed = 1): Model {
+export function tinyClassifier(seed = 1, words = 11): Model {
   const rng = createRng(seed);
   const weights = (...dims: readonly [number, number]) =>
     float32(
@@ -11,7 +11,7 @@ export function tinyClassifier(seed = 1): Model {
   const g = createGraphBuilder('classifier');
   const ids = g.input('input_ids', 'int64', ['batch', 'sequence']);
   const mask = g.input('attention_mask', 'int64', ['batch', 'sequence']);
-  let h = g.scope('embeddings/', () => g.op('Gather', [g.constant('table', weights(11, 4)), ids]));
+  let h = g.scope('embeddings/', () => g.op('Gather', [g.constant('table', weights(words, 4)), ids]));
   for (const layer of [0, 1]) {
     h = g.scope(`layer.${layer}/`, () => {
       const up = g.op('MatMul', [h, g.constant('weight', weights(4, 4))]);
