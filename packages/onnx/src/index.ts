@@ -52,6 +52,7 @@ export * from './passes/simplify-shapes.ts';
 export * from './print/describe.ts';
 export * from './print/diff-models.ts';
 export * from './print/print-graph.ts';
+export * from './print/tensor-distance.ts';
 export * from './reference/open-reference.ts';
 export { referenceKernels } from './reference/table.ts';
 export * from './rewrite.ts';

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Graph, Node, Tensor } from '../model.ts';
+import { elementCount, type Graph, type Node, type Tensor } from '../model.ts';
 import { operatorKey } from '../operator.ts';
+import { definedValues } from '../rewrite.ts';
 
 /** Which nodes of two graphs are the same, and which values therefore are. */
 export interface NodeMatch {
@@ -28,6 +29,8 @@ export function matchNodes(a: Graph, b: Graph): NodeMatch {
     if (operatorKey(before) === operatorKey(after) || before.outputs[0] === after.outputs[0]) join(before, after);
   }
   const nameInA = sharedNames(a, b);
+  const inA = definedValues(a);
+  const sameValue = (input: string) => nameInA.get(input) ?? (inA.has(input) ? input : `new ${input}`);
   const unmatched = new Map<string, Node[]>();
   for (const node of a.nodes) {
     if (pairs.has(node)) continue;
@@ -39,7 +42,7 @@ export function matchNodes(a: Graph, b: Graph): NodeMatch {
   for (const after of b.nodes) {
     let before = partner.get(after);
     if (before === undefined) {
-      const candidates = unmatched.get(structureOf(after, (input) => nameInA.get(input) ?? `new ${input}`)) ?? [];
+      const candidates = unmatched.get(structureOf(after, sameValue)) ?? [];
       const at = candidates.findIndex((node) => isDeepStrictEqual(node.attributes, after.attributes));
       before = candidates.splice(at, at < 0 ? 0 : 1)[0];
       if (before !== undefined) join(before, after);
@@ -78,9 +81,10 @@ function sharedNames(a: Graph, b: Graph): Map<string, string> {
 }
 
 /** The content of a short tensor; long ones may not have been read. */
-function contentOf({ type, dims, data }: Tensor): string | undefined {
-  if (dims.reduce((product, dim) => product * dim, 1) > 64) return undefined;
-  return `${type} ${dims.join()} ${Array.from(data as Iterable<unknown>, String).join()}`;
+function contentOf(tensor: Tensor): string | undefined {
+  const { type, dims } = tensor;
+  if (elementCount(dims) > 64) return undefined;
+  return `${type} ${dims.join()} ${Array.from(tensor.data as Iterable<unknown>, String).join()}`;
 }
 
 function structureOf(node: Node, nameOf: (input: string) => string): string {

@@ -165,7 +165,7 @@ it('prints what differs between two models', () => {
         - 17
         + 20
     - metadata seed  "3"
-    ~ initializer ffn/up.bias
+    ~ initializer ffn/up.bias  max |Δ| 0.25, SQNR 6.0 dB
         - float32[1] 0.5
         + float32[1] 0.25
     - initializer rows  int64[2] -1 384
@@ -185,6 +185,7 @@ it('summarizes operators, parameters, bytes and multiply-adds', () => {
   const model = feedForward();
   expect(summarizeModel(model, { dims: { batch: 2, sequence: 8 } })).toEqual({
     operators: { Add: 1, MatMul: 2, Relu: 1, Reshape: 1, Softmax: 1 },
+    externalBytes: 0,
     nodes: 6,
     parameters: 2 * 384 * 1536 + 1 + 2,
     bytes: 4 * (2 * 384 * 1536 + 1) + 16,
