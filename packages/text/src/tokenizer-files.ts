@@ -32,7 +32,8 @@ export interface TokenizerParts {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-interface ModelPart {
+/** The `model` of a `tokenizer.json`; `vocab` in the order of ids. */
+export interface ModelPart {
   readonly type: 'WordPiece' | 'BPE' | 'Unigram';
   readonly vocab: readonly (readonly [token: string, number: number])[];
   readonly merges?: readonly (readonly [string, string])[];
