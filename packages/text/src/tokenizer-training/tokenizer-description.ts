@@ -144,7 +144,10 @@ function parseObject(name: string, text: string): Readonly<Record<string, unknow
     const value: unknown = JSON.parse(text);
     if (isObject(value)) return value;
   } catch {}
-  throw new SlmError('TOKENIZER_CORRUPT', `${name}: expected a JSON object, got ${JSON.stringify(String(text).slice(0, 40))}`);
+  throw new SlmError(
+    'TOKENIZER_CORRUPT',
+    `${name}: expected a JSON object, got ${JSON.stringify(String(text).slice(0, 40))}`,
+  );
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
