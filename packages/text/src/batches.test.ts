@@ -53,7 +53,22 @@ describe('padBatch', () => {
     expect(padBatch(rows, { padId: 0, length: 4 }).inputIds.dims).toEqual([2, 4]);
   });
 
-  it('refuses a row longer than the length', () => {
-    expect(() => padBatch(rows, { padId: 0, length: 2 })).toThrow(expect.objectContaining({ code: 'BATCH_OPTION' }));
+  it('pads on the left with positions, and to a multiple', () => {
+    const left = padBatch(rows, { padId: 7, side: 'left', toMultiple: 4 });
+    expect(left.inputIds).toEqual({
+      type: 'int64',
+      dims: [2, 4],
+      data: BigInt64Array.of(7n, 2n, 9n, 3n, 7n, 7n, 2n, 3n),
+    });
+    expect(left.attentionMask.data).toEqual(BigInt64Array.of(0n, 1n, 1n, 1n, 0n, 0n, 1n, 1n));
+    expect(left.positionIds?.data).toEqual(BigInt64Array.of(0n, 0n, 1n, 2n, 0n, 0n, 0n, 1n));
+    expect(padBatch(rows, { padId: 7, toMultiple: 3 }).inputIds.dims).toEqual([2, 3]);
+  });
+
+  it('refuses a row longer than the length, and senseless multiples', () => {
+    const error = expect.objectContaining({ code: 'BATCH_OPTION' });
+    expect(() => padBatch(rows, { padId: 0, length: 2 })).toThrow(error);
+    expect(() => padBatch(rows, { padId: 0, toMultiple: 0 })).toThrow(error);
+    expect(() => padBatch(rows, { padId: 0, toMultiple: 8, length: 8 })).toThrow(error);
   });
 });

@@ -45,40 +45,58 @@ export function batchByLength(lengths: readonly number[], options: BatchOptions)
   return rng.shuffle(batches);
 }
 
-/** A batch as a model takes it; both tensors are int64 `[batch, sequence]`. */
+/** A batch as a model takes it; tensors are int64 `[batch, sequence]`. */
 export interface PaddedBatch {
   readonly inputIds: Tensor;
   /** 1 for a token of the text, 0 for padding. */
   readonly attentionMask: Tensor;
+  /** With padding on the left only: 0, 1, … from a row's first token; 0 for padding. */
+  readonly positionIds?: Tensor;
   /** Tokens that are not padding. */
   readonly tokens: number;
 }
 
+export interface PadOptions {
+  readonly padId: number;
+  /** Length of every row; the longest row's by default. */
+  readonly length?: number;
+  /** The longest row's length is rounded up to a multiple of this; 1 by default. Not with `length`. */
+  readonly toMultiple?: number;
+  /** Where padding goes: `right` by default, `left` for decoders that generate from a batch. */
+  readonly side?: 'left' | 'right';
+}
+
 /**
- * Pads rows of ids on the right to the longest, or to `length`.
- * Throws SlmError `BATCH_OPTION` when a row is longer than `length`.
+ * Pads rows of ids to one length. Throws SlmError `BATCH_OPTION` when a row is longer than `length`, for `length` with
+ * `toMultiple`, or a `toMultiple` that is not a positive integer.
  */
-export function padBatch(
-  ids: readonly Int32Array[],
-  options: { readonly padId: number; readonly length?: number },
-): PaddedBatch {
+export function padBatch(ids: readonly Int32Array[], options: PadOptions): PaddedBatch {
+  const { padId, toMultiple = 1, side = 'right' } = options;
+  if (!Number.isInteger(toMultiple) || toMultiple < 1 || (options.length !== undefined && toMultiple > 1)) {
+    const got = options.length === undefined ? toMultiple : `${toMultiple} with length ${options.length}`;
+    throw new SlmError('BATCH_OPTION', `toMultiple: expected a positive integer, and no length, got ${got}`);
+  }
   const longest = ids.reduce((most, row) => Math.max(most, row.length), 0);
-  const length = options.length ?? longest;
+  const length = options.length ?? Math.ceil(longest / toMultiple) * toMultiple;
   if (longest > length) {
     throw new SlmError('BATCH_OPTION', `length: expected at least ${longest}, the longest row, got ${length}`);
   }
-  const inputIds = new BigInt64Array(ids.length * length).fill(BigInt(options.padId));
+  const inputIds = new BigInt64Array(ids.length * length).fill(BigInt(padId));
   const attentionMask = new BigInt64Array(ids.length * length);
+  const positionIds = new BigInt64Array(side === 'left' ? ids.length * length : 0);
   let tokens = 0;
   ids.forEach((row, b) => {
+    const start = b * length + (side === 'left' ? length - row.length : 0);
     tokens += row.length;
-    for (let s = 0; s < row.length; s++) inputIds[b * length + s] = BigInt(row[s]!);
-    attentionMask.fill(1n, b * length, b * length + row.length);
+    for (let s = 0; s < row.length; s++) inputIds[start + s] = BigInt(row[s]!);
+    if (side === 'left') for (let s = 0; s < row.length; s++) positionIds[start + s] = BigInt(s);
+    attentionMask.fill(1n, start, start + row.length);
   });
-  const dims = [ids.length, length];
+  const tensor = (data: BigInt64Array): Tensor => ({ type: 'int64', dims: [ids.length, length], data });
   return {
-    inputIds: { type: 'int64', dims, data: inputIds },
-    attentionMask: { type: 'int64', dims, data: attentionMask },
+    inputIds: tensor(inputIds),
+    attentionMask: tensor(attentionMask),
+    ...(side === 'left' ? { positionIds: tensor(positionIds) } : {}),
     tokens,
   };
 }

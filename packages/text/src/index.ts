@@ -1,3 +1,10 @@
+export * from './batches/batch-job.ts';
+export * from './batches/ignored-label.ts';
+export * from './batches/mask-tokens.ts';
+export * from './batches/pack.ts';
+export { type PrefetchOptions, prefetchBatches } from './batches/prefetch.ts';
+export * from './batches/reply-labels.ts';
+export * from './batches/token-store.ts';
 export * from './batches.ts';
 export * from './bootstrap.ts';
 export * from './clean.ts';
