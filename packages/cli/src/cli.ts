@@ -1,6 +1,6 @@
-import { isSlmError } from '@slm-compress/onnx';
 import { CommanderError } from 'commander';
 import pc from 'picocolors';
+import { describeError } from './describe-error.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { createProgram } from './program.ts';
 
@@ -31,20 +31,10 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       process.stderr.write('stopped; the same command goes on from the last checkpoint\n');
       return exitCodes.interrupted;
     }
-    process.stderr.write(`${pc.red('error')} ${describe(error)}\n`);
+    process.stderr.write(`${pc.red('error')} ${describeError(error)}\n`);
     if (argv.includes('--debug') && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     return exitCodes.failed;
   }
-}
-
-function describe(error: unknown): string {
-  if (isSlmError(error)) return `${error.code}: ${error.message}`;
-  if (error instanceof Error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC') return `DISK_FULL: ${error.message} (free some space and run the same command again)`;
-    return `${code ?? 'INTERNAL'}: ${error.message}`;
-  }
-  return `INTERNAL: ${String(error)}`;
 }
 
 function isInterrupt(error: unknown): boolean {

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { compareCommand } from './commands/compare.ts';
+import { diffCommand } from './commands/diff.ts';
 import { distillCommand } from './commands/distill.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evalCommand } from './commands/eval.ts';
@@ -45,6 +46,7 @@ export function createProgram(setExitCode: SetExitCode): Command {
     serveCommand,
     inspectCommand,
     cleanCommand,
+    diffCommand,
     doctorCommand,
   ];
   for (const create of commands) program.addCommand(finish(create(setExitCode)));

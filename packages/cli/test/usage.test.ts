@@ -11,9 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const commands = 'run train distill prune quantize eval bench report compare predict serve inspect clean doctor'.split(
-  ' ',
-);
+const commands =
+  'run train distill prune quantize eval bench report compare predict serve inspect clean diff doctor'.split(' ');
 
 describe('help', () => {
   test.each(commands)('%s --help shows the options and an example', async (command) => {
