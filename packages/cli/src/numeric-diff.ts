@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import {
   bindInputs,
   fittingSizes,
+  halvedSizes,
   type InputSizes,
   inferTypes,
+  isSlmError,
   type Model,
   SlmError,
   summarizeModel,
@@ -49,26 +51,40 @@ const MAX_MEMORY_BYTES = 1_500_000_000;
 
 /**
  * Runs both models on the same random inputs in ONNX Runtime, off this thread, without its optimizations, and compares
- * what they give. Throws `DIFF_INPUT` where inputs of one are missing in the other or cannot be drawn, and `SIZES_UNKNOWN`.
+ * what they give. Sizes that are not given are halved until the first model runs. Throws `DIFF_INPUT` where inputs of one are missing in the other or cannot be drawn, and `SIZES_UNKNOWN`.
  */
 export async function numericDiff(a: Model, b: Model, options: NumericDiffOptions = {}): Promise<NumericDiff> {
-  const { seed = 42, intermediate = false } = options;
-  const given = options.dims ?? {};
-  const dims = fittingSizes(a, given);
-  const feeds = randomFeeds(a, dims, seed);
-  const missing = b.graph.inputs.find(({ name }) => feeds[name] === undefined && !b.graph.initializers.has(name));
-  if (missing !== undefined) {
-    const known = Object.keys(feeds).join(', ');
-    throw new SlmError(
-      'DIFF_INPUT',
-      `second model, input "${missing.name}": expected the inputs of the first (${known})`,
-    );
-  }
+  const { dims: given = {}, seed = 42, intermediate = false } = options;
   const outputs = new Set(a.graph.outputs.map(({ name }) => name).filter((name) => isOutput(b, name)));
-  const names = intermediate ? [...new Set([...commonValues(a, b, dims), ...outputs])] : [...outputs];
-  const before = await runOnce(intermediate ? exposed(a, names, dims) : a, feeds, names);
-  const after = await runOnce(intermediate ? exposed(b, names, dims) : b, feeds, names);
-  return { dims, seed, values: names.map((name) => compare(name, outputs.has(name), before[name]!, after[name]!)) };
+  const namesAt = (dims: InputSizes) =>
+    intermediate ? [...new Set([...commonValues(a, b, dims), ...outputs])] : [...outputs];
+  let dims = fittingSizes(a, given);
+  for (;;) {
+    const feeds = randomFeeds(a, dims, seed);
+    requireInputs(b, feeds);
+    const names = namesAt(dims);
+    try {
+      const before = await runOnce(intermediate ? exposed(a, names, dims) : a, feeds, names);
+      const after = await runOnce(intermediate ? exposed(b, names, dims) : b, feeds, names);
+      return { dims, seed, values: names.map((name) => compare(name, outputs.has(name), before[name]!, after[name]!)) };
+    } catch (error) {
+      // A table of positions may be shorter than the sequence that was guessed.
+      const smaller = halvedSizes(dims, given);
+      const isRun = isSlmError(error) && error.code === 'ENGINE_RUN';
+      if (!isRun || Object.entries(smaller).every(([name, size]) => size === dims[name])) throw error;
+      dims = smaller;
+    }
+  }
+}
+
+function requireInputs({ graph }: Model, feeds: Tensors): void {
+  const missing = graph.inputs.find(({ name }) => feeds[name] === undefined && !graph.initializers.has(name));
+  if (missing === undefined) return;
+  const known = Object.keys(feeds).join(', ');
+  throw new SlmError(
+    'DIFF_INPUT',
+    `second model, input "${missing.name}": expected the inputs of the first (${known})`,
+  );
 }
 
 function isOutput({ graph }: Model, name: string): boolean {

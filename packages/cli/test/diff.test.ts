@@ -94,6 +94,19 @@ test('random inputs stay within tables; masks are ones, positions count; the sam
   expect(randomFeeds(tables(3), { n: 50 }, 8).ids).not.toEqual(feeds.ids);
 });
 
+test('sizes that are not given shrink until the model runs', async () => {
+  const g = createGraphBuilder('positions');
+  const shape = g.op('Shape', [g.input('x', 'float32', ['batch', 'sequence'])], { start: 1, end: 2 });
+  const last = g.op('Sub', [shape, g.constant('one', { type: 'int64', dims: [1], data: BigInt64Array.of(1n) })]);
+  g.output(g.op('Gather', [g.constant('table', float32(new Float32Array(24))), last]), 'float32', [1], 'y');
+  const model = g.model({ opset: 17 });
+  expect(await numericDiff(model, model)).toMatchObject({
+    dims: { batch: 1, sequence: 16 },
+    values: [{ equal: true }],
+  });
+  await expect(numericDiff(model, model, { dims: { sequence: 25 } })).rejects.toMatchObject({ code: 'ENGINE_RUN' });
+});
+
 test('outputs of other shapes differ; inputs must be the same, and be numbers', async () => {
   const found = await numericDiff(tables(3), tables(3, ['n', 1]), { dims: { n: 2 } }).catch(
     (error: Error) => error.message,

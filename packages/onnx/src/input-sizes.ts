@@ -53,13 +53,16 @@ export function fittingSizes(model: Model, given: InputSizes = {}): InputSizes {
   let sizes = first;
   for (let attempt = 0; attempt < 8; attempt++) {
     if (infers(bindInputs(model, sizes))) return sizes;
-    const halved = Object.entries(sizes).map(([name, size]) => [
-      name,
-      size > 1 && !Object.hasOwn(given, name) ? size >> 1 : size,
-    ]);
-    sizes = Object.fromEntries(halved);
+    sizes = halvedSizes(sizes, given);
   }
   return first;
+}
+
+/** Half of every size above 1 that was not given. */
+export function halvedSizes(sizes: InputSizes, given: InputSizes): InputSizes {
+  return Object.fromEntries(
+    Object.entries(sizes).map(([name, size]) => [name, size > 1 && !Object.hasOwn(given, name) ? size >> 1 : size]),
+  );
 }
 
 function infers(model: Model): boolean {
