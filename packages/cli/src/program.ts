@@ -14,6 +14,7 @@ import { quantizeCommand } from './commands/quantize.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/serve.ts';
+import { tokenizerCommand } from './commands/tokenizer.ts';
 import { trainCommand } from './commands/train.ts';
 import { packageVersion } from './version.ts';
 
@@ -45,6 +46,7 @@ export function createProgram(setExitCode: SetExitCode): Command {
     predictCommand,
     serveCommand,
     inspectCommand,
+    tokenizerCommand,
     cleanCommand,
     diffCommand,
     doctorCommand,
@@ -55,6 +57,7 @@ export function createProgram(setExitCode: SetExitCode): Command {
 }
 
 function finish(command: Command): Command {
+  for (const child of command.commands) finish(child);
   return command
     .option('--debug', 'print the stack of an error')
     .showHelpAfterError('(add --help for the options)')

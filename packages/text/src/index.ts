@@ -39,6 +39,7 @@ export {
   writeTokenizer,
 } from './tokenizer-files.ts';
 export { type ChatPreset, chatTemplates } from './tokenizer-training/chat-templates.ts';
+export * from './tokenizer-training/inspect-tokenizer.ts';
 export * from './tokenizer-training/prune-vocabulary.ts';
 export * from './tokenizer-training/train-tokenizer.ts';
 export type { TemplateKind } from './tokenizer-training/trained-files.ts';

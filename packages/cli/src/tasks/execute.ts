@@ -6,6 +6,7 @@ import { makeFolder } from './make-folder.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import type { Task, TaskResults } from './task.ts';
+import { trainTokenizerTask } from './train-tokenizer.ts';
 
 /** Does a task; yields its events and returns its result. */
 export function executeTask(task: Task, signal: AbortSignal): AsyncGenerator<StageEvent, TaskResults[Task['kind']]> {
@@ -25,5 +26,7 @@ export function executeTask(task: Task, signal: AbortSignal): AsyncGenerator<Sta
       return report(task, signal);
     case 'compare':
       return compare(task, signal);
+    case 'tokenizer':
+      return trainTokenizerTask(task, signal);
   }
 }

@@ -10,6 +10,7 @@ import type {
   TrainStageOptions,
 } from '@slm-compress/compress';
 import type { Finding } from '@slm-compress/onnx';
+import type { TokenizerTrainingOptions } from '@slm-compress/text';
 import type { GateResult } from '../measure/gates.ts';
 import type { Report } from '../report/index.ts';
 
@@ -62,6 +63,14 @@ export type Task =
       readonly html?: string;
       readonly seed: number;
       readonly workers: number;
+    }
+  | {
+      readonly kind: 'tokenizer';
+      readonly data: string;
+      /** Field of a `.jsonl` row that holds the text. */
+      readonly column: string;
+      readonly out: string;
+      readonly options: Omit<TokenizerTrainingOptions, 'signal' | 'onProgress'>;
     };
 
 export type SplitName = 'train' | 'validation' | 'test';
@@ -87,6 +96,14 @@ export interface TaskResults {
   readonly bench: readonly BenchRow[];
   readonly report: ReportOutcome;
   readonly compare: ReportOutcome;
+  readonly tokenizer: MadeTokenizer;
+}
+
+/** A tokenizer folder that was written. */
+export interface MadeTokenizer {
+  readonly folder: string;
+  readonly vocabSize: number;
+  readonly texts: number;
 }
 
 export interface ReportOutcome {
