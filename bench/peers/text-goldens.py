@@ -102,6 +102,13 @@ def naive_bayes():
     x = vectorizer.fit_transform([row["text"] for row in train])
     model = MultinomialNB(alpha=1.0).fit(x, [row["label"] for row in train])
     y = vectorizer.transform(test)
+
+    def variant(options):
+        kept = np.asarray((x > 0).sum(axis=0)).ravel() >= options.get("minimumTexts", 1)
+        counted = [(m > 0).astype(int) if options.get("counts") == "presence" else m for m in (x[:, kept], y[:, kept])]
+        other = MultinomialNB(alpha=options.get("smoothing", 1.0)).fit(counted[0], [row["label"] for row in train])
+        return {"options": options, "logJoint": other.predict_joint_log_proba(counted[1]).tolist()}
+
     write(
         "naive-bayes.json",
         {
@@ -111,6 +118,7 @@ def naive_bayes():
             "logJoint": model.predict_joint_log_proba(y).tolist(),
             "scores": model.predict_proba(y).tolist(),
             "labels": list(model.classes_),
+            "variants": [variant({"smoothing": 0.05}), variant({"counts": "presence", "smoothing": 0.2}), variant({"minimumTexts": 3})],
         },
     )
 

@@ -1,9 +1,26 @@
 import { SlmError } from '@slm-compress/onnx';
 import type { Example } from './dataset.ts';
 
+/** What is counted, and how unseen features are allowed for. */
+export interface NaiveBayesOptions {
+  /**
+   * How often a feature occurs in a text (the default), or whether it does: better for sentiment (Wang and Manning 2012,
+   * aclanthology.org/P12-2018).
+   */
+  readonly counts?: 'occurrences' | 'presence';
+  /** Added to every count; 1 by default (Laplace). Less suits many classes with few texts each. */
+  readonly smoothing?: number;
+  /** Features in fewer training texts are left out; 1 by default. */
+  readonly minimumTexts?: number;
+  /** Words keep apostrophes, *don't* being one word; false by default. */
+  readonly apostrophes?: boolean;
+}
+
 /** A naive-Bayes classifier as JSON: counts per feature and class. */
 export interface NaiveBayesJson {
   readonly kind: 'naive-bayes';
+  /** As given; absent without any. */
+  readonly options?: NaiveBayesOptions;
   readonly labels: readonly string[];
   /** Training texts per class. */
   readonly documents: readonly number[];
@@ -25,20 +42,38 @@ export interface NaiveBayes {
 }
 
 /**
- * Multinomial naive Bayes over unigrams and bigrams of lowercase words (runs of letters, digits and `_`), Laplace
- * smoothing 1, priors from the class counts; features not seen in training are ignored (Manning, Raghavan and Schütze,
+ * Multinomial naive Bayes over unigrams and bigrams of lowercase words (runs of letters, digits and `_`), smoothed,
+ * priors from the class counts; features not seen in training are ignored (Manning, Raghavan and Schütze,
  * *Introduction to Information Retrieval*, 13.2). Throws SlmError `DATA_EMPTY` for no examples, `DATA_ONE_CLASS` for
- * fewer than two classes with examples, `DATA_ROW` for a label outside `labels`.
+ * fewer than two classes with examples, `DATA_ROW` for a label outside `labels`, `BASELINE_OPTION` for a smoothing that is
+ * not a positive number or a `minimumTexts` below 1.
  */
-export function naiveBayes(train: readonly Example[], labels: readonly string[]): NaiveBayes {
+export function naiveBayes(
+  train: readonly Example[],
+  labels: readonly string[],
+  options: NaiveBayesOptions = {},
+): NaiveBayes {
+  const { smoothing, minimumTexts = 1 } = options;
+  if (!isSmoothing(smoothing) || !Number.isInteger(minimumTexts) || minimumTexts < 1) {
+    throw new SlmError(
+      'BASELINE_OPTION',
+      `naive-bayes: expected a positive smoothing and minimumTexts from 1, got ${smoothing} and ${minimumTexts}`,
+    );
+  }
   const counts = new Map<string, number[]>();
   const documents = labels.map(() => 0);
   const totals = labels.map(() => 0);
+  const textsWith = new Map<string, number>();
   for (const { id, text, label } of train) {
     const c = labels.indexOf(label);
     if (c < 0) throw new SlmError('DATA_ROW', `${id}: expected one of the labels ${labels.join(', ')}, got ${label}`);
     documents[c]!++;
-    for (const feature of ngrams(text)) {
+    if (minimumTexts > 1) {
+      for (const feature of new Set(featuresOf(text, options))) {
+        textsWith.set(feature, (textsWith.get(feature) ?? 0) + 1);
+      }
+    }
+    for (const feature of featuresOf(text, options)) {
       let row = counts.get(feature);
       if (!row) {
         row = labels.map(() => 0);
@@ -52,7 +87,14 @@ export function naiveBayes(train: readonly Example[], labels: readonly string[])
   if (documents.filter((count) => count > 0).length < 2) {
     throw new SlmError('DATA_ONE_CLASS', 'naive-bayes: expected examples of at least two labels');
   }
-  return fromCounts(labels, documents, totals, counts);
+  for (const [feature, texts] of textsWith) {
+    if (texts >= minimumTexts) continue;
+    counts.get(feature)!.forEach((count, c) => {
+      totals[c]! -= count;
+    });
+    counts.delete(feature);
+  }
+  return fromCounts(labels, documents, totals, counts, options);
 }
 
 /** Restores a classifier from its JSON. Throws SlmError `MODEL_CORRUPT` when it is not one. */
@@ -64,7 +106,8 @@ export function naiveBayesFromJSON(json: NaiveBayesJson): NaiveBayes {
     !lists.every(Array.isArray) ||
     json.documents.length !== classes ||
     json.totals.length !== classes ||
-    !json.features.every((row) => Array.isArray(row) && row.length === classes + 1)
+    !json.features.every((row) => Array.isArray(row) && row.length === classes + 1) ||
+    !isSmoothing(json.options?.smoothing)
   ) {
     throw new SlmError(
       'MODEL_CORRUPT',
@@ -72,7 +115,7 @@ export function naiveBayesFromJSON(json: NaiveBayesJson): NaiveBayes {
     );
   }
   const counts = new Map(json.features.map(([feature, ...row]) => [feature, row] as const));
-  return fromCounts(json.labels, json.documents, json.totals, counts);
+  return fromCounts(json.labels, json.documents, json.totals, counts, json.options ?? {});
 }
 
 function fromCounts(
@@ -80,15 +123,17 @@ function fromCounts(
   documents: readonly number[],
   totals: readonly number[],
   counts: ReadonlyMap<string, readonly number[]>,
+  options: NaiveBayesOptions,
 ): NaiveBayes {
+  const { smoothing = 1 } = options;
   const rows = documents.reduce((a, b) => a + b, 0);
   const priors = documents.map((count) => Math.log(count / rows));
-  const logTotals = totals.map((total) => Math.log(total + counts.size));
+  const logTotals = totals.map((total) => Math.log(total + smoothing * counts.size));
   const logJoint = (text: string): number[] => {
     const sums = [...priors];
-    for (const feature of ngrams(text)) {
+    for (const feature of featuresOf(text, options)) {
       const row = counts.get(feature);
-      if (row) for (let c = 0; c < sums.length; c++) sums[c]! += Math.log(row[c]! + 1) - logTotals[c]!;
+      if (row) for (let c = 0; c < sums.length; c++) sums[c]! += Math.log(row[c]! + smoothing) - logTotals[c]!;
     }
     return sums;
   };
@@ -105,6 +150,7 @@ function fromCounts(
     },
     toJSON: () => ({
       kind: 'naive-bayes',
+      ...(Object.keys(options).length > 0 ? { options } : {}),
       labels,
       documents,
       totals,
@@ -115,9 +161,18 @@ function fromCounts(
   };
 }
 
-function* ngrams(text: string): Generator<string> {
+function isSmoothing(smoothing = 1): boolean {
+  return Number.isFinite(smoothing) && smoothing > 0;
+}
+
+function featuresOf(text: string, { counts, apostrophes }: NaiveBayesOptions): Iterable<string> {
+  const features = ngrams(text, apostrophes ? /[\p{L}\p{N}_']+/gu : /[\p{L}\p{N}_]+/gu);
+  return counts === 'presence' ? new Set(features) : features;
+}
+
+function* ngrams(text: string, words: RegExp): Generator<string> {
   let previous: string | undefined;
-  for (const [word] of text.toLowerCase().matchAll(/[\p{L}\p{N}_]+/gu)) {
+  for (const [word] of text.toLowerCase().matchAll(words)) {
     yield word;
     if (previous !== undefined) yield `${previous} ${word}`;
     previous = word;
