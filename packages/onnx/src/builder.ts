@@ -43,8 +43,8 @@ export interface GraphBuilder {
     attributes: Readonly<Record<string, AttributeInput>>,
     options: NodeOptions,
   ): readonly string[];
-  /** Declares `value` a graph output; with `name` it is renamed through Identity when it differs. */
-  output(value: string, type: DataType, dims: readonly Dim[], name?: string): string;
+  /** Declares `value` a graph output, of unknown rank without `dims`; with `name` it is renamed through Identity when it differs. */
+  output(value: string, type: DataType, dims: readonly Dim[] | undefined, name?: string): string;
   /** Sets the prefix (`encoder.0/`) of the names made from now on. */
   scope<T>(prefix: string, body: () => T): T;
   /** A value name not used yet, derived from `base`. */
@@ -123,7 +123,7 @@ export function createGraphBuilder(name: string, from?: Graph): GraphBuilder {
     },
     output(value, type, dims, outputName = value) {
       const source = outputName === value ? value : builder.op('Identity', [value], {}, { outputs: [outputName] });
-      outputs.push({ name: source, type: { type, dims } });
+      outputs.push({ name: source, type: dims === undefined ? { type } : { type, dims } });
       return source;
     },
     scope(scopePrefix, body) {

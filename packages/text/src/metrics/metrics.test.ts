@@ -13,6 +13,8 @@ import { averagePrecision, averagePrecisionOneVsRest, rocAuc, rocAucOneVsRest, t
 import { regressionScores } from './regression.ts';
 
 /** Made by scikit-learn, SciPy and statsmodels: bench/peers/metrics-goldens.py. NaN is null. */
+/** A case as it stands in the file. */
+type Case = ReturnType<typeof JSON.parse>;
 const golden = JSON.parse(readFileSync(new URL('../../goldens/metrics-scores.json', import.meta.url), 'utf8'));
 const input = expect.objectContaining({ code: 'METRICS_INPUT' });
 const list = ({ precision, recall, f1 }: PrecisionRecallF1) => [precision, recall, f1];
@@ -35,7 +37,7 @@ function same(actual: unknown, wanted: unknown, path = ''): void {
 }
 
 describe('agrees with scikit-learn', () => {
-  it.each(golden.classes.map((one: unknown, i: number) => [i, one]))('classes, case %i', (_, one) => {
+  it.each<[number, Case]>(golden.classes.map((one: unknown, i: number) => [i, one]))('classes, case %i', (_, one) => {
     const { predicted, expected, classes, zeroDivision: zero } = one;
     const zeroDivision = zero ?? Number.NaN;
     const present = precisionRecallF1(predicted, expected, classes, { zeroDivision });
@@ -56,61 +58,70 @@ describe('agrees with scikit-learn', () => {
     same(matthewsCorrelation(predicted, expected, classes), one.mcc, 'mcc');
   });
 
-  it.each(golden.ranking.map((one: unknown, i: number) => [i, one]))('ranking, case %i', (_, one) => {
+  it.each<[number, Case]>(golden.ranking.map((one: unknown, i: number) => [i, one]))('ranking, case %i', (_, one) => {
     same(rocAuc(one.scores, one.positive), one.rocAuc, 'roc-auc');
     same(averagePrecision(one.scores, one.positive), one.averagePrecision, 'average precision');
   });
 
-  it.each(golden.probabilities.map((one: unknown, i: number) => [i, one]))('probabilities, case %i', (_, one) => {
-    const { expected } = one;
-    const scores: number[][] = one.sixtyfourths.map((row: number[]) => row.map((part) => part / 64));
-    same(logLoss(scores, expected), one.logLoss, 'log loss');
-    same(brierScore(scores, expected), one.brier, 'brier');
-    if (one.topK === undefined) return;
-    for (const average of ['macro', 'weighted'] as const) {
-      same(rocAucOneVsRest(scores, expected, average), one[`rocAuc-${average}`], `roc-auc ${average}`);
-      const wanted = one[`averagePrecision-${average}`];
-      same(averagePrecisionOneVsRest(scores, expected, average), wanted, `average precision ${average}`);
-    }
-    same(
-      one.topK.map((__: number, k: number) => topKAccuracy(scores, expected, k + 1)),
-      one.topK,
-      'top k',
-    );
-  });
+  it.each<[number, Case]>(golden.probabilities.map((one: unknown, i: number) => [i, one]))(
+    'probabilities, case %i',
+    (_, one) => {
+      const { expected } = one;
+      const scores: number[][] = one.sixtyfourths.map((row: number[]) => row.map((part) => part / 64));
+      same(logLoss(scores, expected), one.logLoss, 'log loss');
+      same(brierScore(scores, expected), one.brier, 'brier');
+      if (one.topK === undefined) return;
+      for (const average of ['macro', 'weighted'] as const) {
+        same(rocAucOneVsRest(scores, expected, average), one[`rocAuc-${average}`], `roc-auc ${average}`);
+        const wanted = one[`averagePrecision-${average}`];
+        same(averagePrecisionOneVsRest(scores, expected, average), wanted, `average precision ${average}`);
+      }
+      same(
+        one.topK.map((__: number, k: number) => topKAccuracy(scores, expected, k + 1)),
+        one.topK,
+        'top k',
+      );
+    },
+  );
 
-  it.each(golden.calibration.map((one: unknown, i: number) => [i, one]))('calibration, case %i', (_, one) => {
-    const table = reliabilityTable(one.confidences, one.correct, one);
-    same(
-      table.map((bin) => bin.accuracy),
-      one.accuracy,
-      'accuracy',
-    );
-    same(
-      table.map((bin) => bin.confidence),
-      one.confidence,
-      'confidence',
-    );
-    for (const bin of table) expect(bin.confidence).toBeLessThanOrEqual(bin.high + 1e-12);
-    expect(table.reduce((rows, bin) => rows + bin.rows, 0)).toBe(one.correct.length);
-  });
+  it.each<[number, Case]>(golden.calibration.map((one: unknown, i: number) => [i, one]))(
+    'calibration, case %i',
+    (_, one) => {
+      const table = reliabilityTable(one.confidences, one.correct, one);
+      same(
+        table.map((bin) => bin.accuracy),
+        one.accuracy,
+        'accuracy',
+      );
+      same(
+        table.map((bin) => bin.confidence),
+        one.confidence,
+        'confidence',
+      );
+      for (const bin of table) expect(bin.confidence).toBeLessThanOrEqual(bin.high + 1e-12);
+      expect(table.reduce((rows, bin) => rows + bin.rows, 0)).toBe(one.correct.length);
+    },
+  );
 
-  it.each(golden.multiLabel.map((one: unknown, i: number) => [i, one]))('label sets, case %i', (_, one) => {
-    const scores = multiLabelScores(one.predicted, one.expected, { zeroDivision: one.zeroDivision ?? Number.NaN });
-    same([scores.micro.f1, scores.macro.f1, scores.weighted.f1], [one.micro, one.macro, one.weighted], 'averages');
-    same(
-      scores.perLabel.map((row) => row.f1),
-      one.perLabel,
-      'per label',
-    );
-    same(
-      [scores.samplesF1, scores.exactMatch, scores.hammingLoss],
-      [one.samples, one.exactMatch, one.hammingLoss],
-      'rows',
-    );
-  });
+  it.each<[number, Case]>(golden.multiLabel.map((one: unknown, i: number) => [i, one]))(
+    'label sets, case %i',
+    (_, one) => {
+      const scores = multiLabelScores(one.predicted, one.expected, { zeroDivision: one.zeroDivision ?? Number.NaN });
+      same([scores.micro.f1, scores.macro.f1, scores.weighted.f1], [one.micro, one.macro, one.weighted], 'averages');
+      same(
+        scores.perLabel.map((row) => row.f1),
+        one.perLabel,
+        'per label',
+      );
+      same(
+        [scores.samplesF1, scores.exactMatch, scores.hammingLoss],
+        [one.samples, one.exactMatch, one.hammingLoss],
+        'rows',
+      );
+    },
+  );
 
-  it.each(golden.numbers.map((one: unknown, i: number) => [i, one]))('numbers, case %i', (_, one) => {
+  it.each<[number, Case]>(golden.numbers.map((one: unknown, i: number) => [i, one]))('numbers, case %i', (_, one) => {
     const { predicted, expected } = one;
     same(pearson(predicted, expected), one.pearson, 'pearson');
     same(spearman(predicted, expected), one.spearman, 'spearman');
@@ -120,7 +131,7 @@ describe('agrees with scikit-learn', () => {
 });
 
 describe('answers', () => {
-  it.each(golden.answers)('scores "$predicted" against "$reference" as SQuAD does', (one) => {
+  it.each(golden.answers as Case[])('scores "$predicted" against "$reference" as SQuAD does', (one) => {
     const scores = answerScores([one.predicted], [[one.reference]]);
     same([scores.exactMatch, scores.f1], [one.exactMatch, one.f1]);
     same(tokenF1(one.reference, one.predicted), one.f1);
