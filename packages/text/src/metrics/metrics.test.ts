@@ -146,7 +146,7 @@ describe('answers', () => {
 });
 
 describe('holm', () => {
-  it.each(golden.holm)('adjusts $pValues as statsmodels does', (one) => {
+  it.each(golden.holm as Case[])('adjusts $pValues as statsmodels does', (one) => {
     same(holm(one.pValues), one.adjusted);
   });
 });
