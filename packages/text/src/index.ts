@@ -29,6 +29,9 @@ export * from './metrics.ts';
 export * from './naive-bayes.ts';
 export * from './near-duplicates.ts';
 export * from './prepare.ts';
+export type { RowFormat } from './sources/data-files.ts';
+export * from './sources/open-rows.ts';
+export type { ChatMessage, RowColumns, TextRow } from './sources/text-row.ts';
 export * from './split.ts';
 export * from './tokenizer.ts';
 export {

@@ -375,10 +375,9 @@ describe('openRows meets', () => {
       'fuzz.jsonl': Buffer.from('{"text":"a","label":"x"}\n{"text":"b","label":3}\n'),
       'fuzz.jsonl.gz': gzipSync('{"text":"a","label":"x"}\n{"text":"b","label":3}\n'),
       'fuzz.jsonl.zst': zstd('{"text":"a","label":"x"}\n{"text":"b","label":3}\n'),
-      'fuzz.parquet': parquet(['a', 'b', 'c'], {}, 2),
     };
-    for (let round = 0; round < 400; round++) {
-      const [name, seed] = Object.entries(seeds)[round % 5]!;
+    for (let round = 0; round < 200; round++) {
+      const [name, seed] = Object.entries(seeds)[round % 4]!;
       const bytes = Buffer.from(seed);
       for (let i = rng.integer(4); i >= 0; i--) bytes[rng.integer(bytes.length)] = rng.integer(256);
       const path = await file(name, rng.integer(4) === 0 ? bytes.subarray(0, rng.integer(bytes.length)) : bytes);

@@ -15,7 +15,8 @@ export interface ParquetFile {
 }
 
 /**
- * Opens a Parquet file (snappy, gzip, brotli, lz4, zstd). Text columns stored as bytes are decoded.
+ * Opens a Parquet file (snappy, gzip, brotli, lz4, zstd). Text columns stored as bytes are decoded. The lengths inside a page
+ * are the decoder's to check: it may work without end on a page whose bytes were changed, so open trusted files only.
  * Throws SlmError `FILE_NOT_FOUND`, and `DATA_FORMAT` when the file is no Parquet file or its footer is damaged.
  */
 export async function openParquet(path: string): Promise<ParquetFile> {
