@@ -88,7 +88,9 @@ async function compare(train, heldOut) {
   }
 }
 
-const describe = (time, peak) => `${(time / 1000).toFixed(1)} s, ${(peak / 2 ** 20).toFixed(0)} MiB`;
+function describe(time, peak) {
+  return `${(time / 1000).toFixed(1)} s, ${(peak / 2 ** 20).toFixed(0)} MiB`;
+}
 
 function tokensOf(vocab) {
   return new Set(Array.isArray(vocab) ? vocab.map(([token]) => token) : Object.keys(vocab));
