@@ -99,6 +99,7 @@ settings = [
     ("wordpiece", "prose", {"vocabSize": 300}),
     ("wordpiece", "ties", {"vocabSize": 60, "minFrequency": 1, "splitDigits": True}),
     ("wordpiece", "languages", {"vocabSize": 260, "lowercase": False, "continuingPrefix": "@@", "minFrequency": 1}),
+    ("wordpiece", "languages", {"vocabSize": 220}),
     ("bpe", "prose", {"vocabSize": 450}),
     ("bpe", "prose", {"vocabSize": 400, "maxTokenLength": 4, "lowercase": True}),
     ("bpe", "ties", {"vocabSize": 60, "minFrequency": 1, "initialAlphabet": ["a", "\u0120"]}),

@@ -25,24 +25,25 @@ const metaspaceWords = /^[^\u2581]+|\u2581[^\u2581]*/gu;
 export function wordSplitter(rules: WordRules): (text: string) => readonly string[] {
   const { kind, lowercase, unicode, splitDigits, addPrefixSpace } = rules;
   const normalize = (text: string) => {
-    const folded = unicode === 'none' ? text : text.normalize(unicode);
-    // Letter by letter, as in Hugging Face's library: no final form of sigma.
-    return lowercase ? folded.replaceAll('\u03a3', '\u03c3').toLowerCase() : folded;
+    const composed = unicode === 'none' ? text : text.normalize(unicode);
+    // Letter by letter, as in Hugging Face's library: lowercasing the whole would give a final sigma its own form.
+    return lowercase ? composed.replaceAll('\u03a3', '\u03c3') : composed;
   };
+  const lower = (text: string) => (lowercase ? text.toLowerCase() : text);
   const digitsApart = (words: readonly string[]) =>
     splitDigits ? words.flatMap((word) => word.match(digits) ?? []) : words;
   switch (kind) {
     case 'wordpiece':
-      return (text) => digitsApart(bertWords(unicode === 'none' ? text : text.normalize(unicode), lowercase));
+      return (text) => digitsApart(bertWords(normalize(text), lowercase));
     case 'bpe':
       return (text) =>
-        digitsApart([normalize(text)]).flatMap((part) => {
+        digitsApart([lower(normalize(text))]).flatMap((part) => {
           const spaced = addPrefixSpace && part !== '' && !part.startsWith(' ') ? ` ${part}` : part;
           return spaced.match(byteLevelWords) ?? [];
         });
     case 'unigram':
       return (text) => {
-        const spaced = normalize(text).replace(/ {2,}/g, ' ').replaceAll(' ', metaspace);
+        const spaced = lower(normalize(text)).replace(/ {2,}/g, ' ').replaceAll(' ', metaspace);
         if (spaced === '') return [];
         return digitsApart((spaced.startsWith(metaspace) ? spaced : metaspace + spaced).match(metaspaceWords) ?? []);
       };
