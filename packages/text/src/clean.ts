@@ -1,3 +1,5 @@
+import { cutAt, normalizeSpace } from './cleaning/white-space.ts';
+
 /** Result of {@link cleanText}: the text and what each step took away, in UTF-16 units. */
 export interface CleanedText {
   readonly text: string;
@@ -47,19 +49,4 @@ export function cleanText(
   if (lowercase) apply('lowercase', text.toLowerCase().normalize('NFC'));
   if (text.length > maxCharacters) apply('cut', cutAt(text, maxCharacters).trimEnd());
   return { text, steps, changed };
-}
-
-/** The patterns skip what is right already, a single space or line feed, as most white space is. */
-function normalizeSpace(text: string): string {
-  return text
-    .replace(/\r\n?|[\u0085\u2028\u2029\f\v]/g, '\n')
-    .replace(/ [\t\p{Zs}]+|(?! )[\t\p{Zs}]+/gu, ' ')
-    .replace(/ \n ?|\n /g, '\n')
-    .replace(/\n{3,}/g, '\n\n')
-    .trim();
-}
-
-function cutAt(text: string, length: number): string {
-  const unit = text.charCodeAt(length - 1);
-  return text.slice(0, unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length);
 }

@@ -8,6 +8,8 @@ export * from './batches/token-store.ts';
 export * from './batches.ts';
 export * from './bootstrap.ts';
 export * from './clean.ts';
+export * from './cleaning/cleaner.ts';
+export type { CharacterClass, CleaningStep, CleaningStepName, PlaceholderKind } from './cleaning/steps.ts';
 export * from './data-folder.ts';
 export * from './dataset.ts';
 export * from './html.ts';

@@ -1,0 +1,82 @@
+import { type CleaningStep, type CleaningStepName, textStep } from './steps.ts';
+
+/** What a step did to the rows so far. */
+export interface CleaningStepAccount {
+  readonly step: CleaningStepName;
+  /** Rows that it changed. */
+  readonly rows: number;
+  /** Net number of UTF-16 units that it took away from them; negative when it added. */
+  readonly characters: number;
+  /** Rows that it dropped. */
+  readonly dropped: number;
+  /** The first rows changed or dropped, around the first difference; `after` is absent where the row was dropped. */
+  readonly examples: readonly { readonly before: string; readonly after?: string }[];
+}
+
+/** Cleaning steps in order, with an account of what they did. */
+export interface Cleaner {
+  /** The cleaned text, or nothing when a step dropped the row. */
+  clean(text: string): string | undefined;
+  account(): readonly CleaningStepAccount[];
+}
+
+const excerptLength = 120;
+
+/**
+ * Makes a cleaner of steps that are data, so that a recipe can hold them. Same steps and text, same result.
+ * Throws SlmError `DATA_OPTION` for an unknown step or options out of range.
+ */
+export async function createCleaner(
+  steps: readonly CleaningStep[],
+  options: { readonly examples?: number } = {},
+): Promise<Cleaner> {
+  const { examples: examplesKept = 3 } = options;
+  const detect = steps.some(({ step }) => step === 'language') ? await languageDetector() : () => undefined;
+  const entries = steps.map((step) => ({
+    apply: textStep(step, detect),
+    account: {
+      step: step.step,
+      rows: 0,
+      characters: 0,
+      dropped: 0,
+      examples: [] as { before: string; after?: string }[],
+    },
+  }));
+  return {
+    clean(raw) {
+      let text = raw;
+      for (const { apply, account } of entries) {
+        const next = apply(text);
+        if (next === text) continue;
+        if (account.examples.length < examplesKept) account.examples.push(difference(text, next));
+        if (next === undefined) {
+          account.dropped++;
+          return undefined;
+        }
+        account.rows++;
+        account.characters += text.length - next.length;
+        text = next;
+      }
+      return text;
+    },
+    account: () => entries.map(({ account }) => ({ ...account, examples: [...account.examples] })),
+  };
+}
+
+/** The language of a text as ISO 639-1 by the package `eld` (n-grams, 60 languages), when it is sure of it. */
+async function languageDetector(): Promise<(text: string) => string | undefined> {
+  const { eld } = await import('eld/extrasmall');
+  return (text) => {
+    // The beginning tells; work stays bounded.
+    const result = eld.detect(text.slice(0, 1000));
+    return result.language !== '' && result.isReliable() ? result.language : undefined;
+  };
+}
+
+function difference(before: string, after: string | undefined): { before: string; after?: string } {
+  if (after === undefined) return { before: before.slice(0, excerptLength) };
+  let at = 0;
+  while (at < before.length && before[at] === after[at]) at++;
+  const start = Math.max(0, at - 20);
+  return { before: before.slice(start, start + excerptLength), after: after.slice(start, start + excerptLength) };
+}
