@@ -11,7 +11,6 @@ beforeAll(() => {
   const texts = ['the card has not arrived', 'where is the card', 'cards and the other card'];
   writeFileSync(join(folder, 'rows.jsonl.gz'), gzipSync(texts.map((body) => JSON.stringify({ body })).join('\n')));
   writeFileSync(join(folder, 'lines.txt'), texts.join('\r\n'));
-  writeFileSync(join(folder, 'rows.parquet'), '');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -60,9 +59,8 @@ describe('tokenizer', () => {
   });
 
   test.each([
-    ['DATA_FORMAT', ['--data', 'rows.jsonl.gz', '--out', 'none']],
+    ['DATA_ROW', ['--data', 'rows.jsonl.gz', '--out', 'none']],
     ['FILE_NOT_FOUND', ['--data', 'missing.txt', '--out', 'none']],
-    ['DATA_FORMAT', ['--data', 'rows.parquet', '--out', 'none']],
     ['TOKENIZER_OPTION', ['--data', 'lines.txt', '--vocab-size', '16', '--out', 'none']],
     ['OUT_UNWRITABLE', ['--data', 'lines.txt', '--vocab-size', '60', '--out', 'lines.txt']],
   ])('%s: train %j', async (code, args) => {

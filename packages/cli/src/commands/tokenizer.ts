@@ -16,11 +16,14 @@ export function tokenizerCommand(): Command {
 function trainTokenizerCommand(): Command {
   return new Command('train')
     .description('Learn a WordPiece, byte-level BPE or Unigram vocabulary and write a Hugging Face tokenizer folder.')
-    .requiredOption('--data <path>', 'data folder (its train split), .jsonl or .txt file (a line a text), plain or .gz')
+    .requiredOption(
+      '--data <path>',
+      'file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed; - for standard input',
+    )
     .requiredOption('--out <dir>', 'folder to write')
     .addOption(new Option('--kind <name>', 'model').choices(['wordpiece', 'bpe', 'unigram']).default('wordpiece'))
     .addOption(new Option('--vocab-size <n>', 'tokens in all').argParser(integerIn(16, 2 ** 20 - 1)).default(8000))
-    .option('--column <name>', 'field of a .jsonl row that holds the text', 'text')
+    .option('--column <name>', 'column that holds the text (default: text)')
     .addOption(
       new Option('--min-frequency <n>', 'pairs rarer than this are not merged (default: 2)').argParser(
         integerIn(0, 2 ** 31),
@@ -60,7 +63,7 @@ function trainTokenizerCommand(): Command {
       const progress = createProgress({ json: json === true });
       const made = await withInterrupts((signal) =>
         runTask(
-          { kind: 'tokenizer', data, column, out, options: learn },
+          { kind: 'tokenizer', data, out, options: learn, ...(column === undefined ? {} : { column }) },
           { signal, onEvent: (event) => progress.show(event) },
         ).finally(() => progress.stop()),
       );

@@ -67,8 +67,8 @@ export type Task =
   | {
       readonly kind: 'tokenizer';
       readonly data: string;
-      /** Field of a `.jsonl` row that holds the text. */
-      readonly column: string;
+      /** Column that holds the text. */
+      readonly column?: string;
       readonly out: string;
       readonly options: Omit<TokenizerTrainingOptions, 'signal' | 'onProgress'>;
     };

@@ -1,10 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
 import type { StageEvent } from '@slm-compress/compress';
-import { SlmError } from '@slm-compress/onnx';
-import { readDataFolder, trainTokenizer, writeTokenizer } from '@slm-compress/text';
+import { openRows, trainTokenizer, writeTokenizer } from '@slm-compress/text';
 import { outError, requireWritable } from './check-out.ts';
 import type { MadeTokenizer, Task } from './task.ts';
 
@@ -47,37 +43,14 @@ export async function* trainTokenizerTask(
   }
 }
 
-async function* textsOf(data: string, column: string): AsyncGenerator<string> {
-  const found = await stat(data).catch(() => undefined);
-  if (found === undefined) throw new SlmError('FILE_NOT_FOUND', `${data}: expected a data folder or a file of texts`);
-  if (found.isDirectory()) {
-    for (const { text } of (await readDataFolder(data)).train) yield text;
-    return;
+/** The texts of the rows, of chat messages one a message; of a folder with splits, those of `train`. */
+async function* textsOf(path: string, column: string | undefined): AsyncGenerator<string> {
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  const columns = column === undefined ? {} : { columns: { text: column } };
+  for await (const { text, messages } of openRows({
+    inputs: [{ path, ...columns, ...(isFolder ? { split: 'train' } : {}) }],
+  })) {
+    if (messages === undefined) yield text;
+    else for (const { content } of messages) yield content;
   }
-  const name = data.replace(/\.gz$/, '');
-  const isRows = name.endsWith('.jsonl');
-  if (!isRows && !name.endsWith('.txt')) {
-    throw new SlmError('DATA_FORMAT', `${data}: expected .jsonl, .txt or .gz of them, or a data folder`);
-  }
-  const file = createReadStream(data);
-  const input = name === data ? file : file.pipe(createGunzip());
-  file.on('error', (error) => input.destroy(error));
-  let line = 0;
-  for await (const row of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    line++;
-    if (row.trim() !== '') yield isRows ? textOf(row, column, `${data}:${line}`) : row;
-  }
-}
-
-function textOf(row: string, column: string, where: string): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(row);
-  } catch {}
-  const text = (value as Readonly<Record<string, unknown>> | undefined | null)?.[column];
-  if (typeof text === 'string') return text;
-  throw new SlmError(
-    'DATA_FORMAT',
-    `${where}: expected a JSON object with a string "${column}" (--column names another)`,
-  );
 }
