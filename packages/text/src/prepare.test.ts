@@ -1,6 +1,7 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { createRng } from '@slm-compress/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDataFolder, writeDataFolder } from './data-folder.ts';
@@ -30,6 +31,31 @@ async function options(name: string, rows: readonly Row[]): Promise<PrepareOptio
 }
 
 describe('prepareData', () => {
+  it('reads packed files, TSV and folders of labels to the same rows as JSON lines', async () => {
+    const rows = [...distinct(12, 'ham'), ...distinct(12, 'spam')].map((row, i) => ({ ...row, id: `r/${i}` }));
+    const plain = await options('formats.jsonl', rows);
+    const { digest } = await prepareData(plain);
+    await writeFile(join(baseDir, 'formats.jsonl.gz'), gzipSync(await readFile(join(baseDir, 'formats.jsonl'))));
+    const table = ['id\ttext\tlabel', ...rows.map(({ id, text, label }) => `${id}\t${text}\t${label}`)].join('\n');
+    await writeFile(join(baseDir, 'formats.tsv'), table);
+    for (const source of ['formats.jsonl.gz', 'formats.tsv']) {
+      expect((await prepareData({ ...plain, source })).digest, source).toBe(digest);
+    }
+    for (const [i, { label, text }] of rows.entries()) {
+      await mkdir(join(baseDir, 'folders', label), { recursive: true });
+      await writeFile(join(baseDir, 'folders', label, `${i}.txt`), text);
+    }
+    const folders = await prepareData({ ...plain, source: 'folders' });
+    expect(folders.account).toMatchObject({ read: 24, kept: 24 });
+    expect(folders.train[0]!.id).toMatch(/^(ham|spam)\/\d+$/);
+    await writeFile(join(baseDir, 'twice.tsv'), 'id\ttext\tlabel\n1\ta\tx\n1\tb\ty\n');
+    await writeFile(join(baseDir, 'unlabelled.txt'), 'a\nb\n');
+    await expect(prepareData({ ...plain, source: 'twice.tsv' })).rejects.toThrow(
+      /twice\.tsv:3: expected a unique id, got 1/,
+    );
+    await expect(prepareData({ ...plain, source: 'unlabelled.txt' })).rejects.toThrow(/:1: expected a label, got none/);
+  });
+
   it('accounts for every row and removes duplicates before the split', async () => {
     const shared = sentence(60);
     const ambiguous = sentence();

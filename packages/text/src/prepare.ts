@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { basename, resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { createRng, isSlmError, SlmError } from '@slm-compress/onnx';
 import { cleanText } from './clean.ts';
 import type { DataAccount, DataSplits, Example, PrepareOptions, PrepareProgress, RawRow } from './dataset.ts';
 import { type MailText, readMail } from './mail.ts';
 import { findNearDuplicates } from './near-duplicates.ts';
-import { readRecords } from './sources/records.ts';
+import { openRows } from './sources/open-rows.ts';
+import { type RecordColumns, readRecords } from './sources/records.ts';
 import { readSpamAssassin, spamAssassinSource } from './sources/spam-assassin.ts';
 import { stratifiedSplit } from './split.ts';
 
@@ -101,13 +102,34 @@ async function openSource(options: PrepareOptions): Promise<{
   if (options.source.startsWith('npm:')) {
     throw new SlmError('DATA_SOURCE', `source: expected ${spamAssassinSource} or a file, got ${options.source}`);
   }
-  const file = resolve(options.baseDir, options.source);
-  const rows = await readRecords(file, {
+  const path = resolve(options.baseDir, options.source);
+  const columns = {
     id: options.idColumn ?? 'id',
     text: options.textColumn ?? 'text',
     label: options.labelColumn ?? 'label',
-  });
-  return { name: basename(file).replace(/\.[^.]+$/, ''), total: rows.length, rows };
+  };
+  const plain = /\.(jsonl|csv)$/i.test(path);
+  const rows = plain ? await readRecords(path, columns) : await readOtherFormats(path, options.baseDir, columns);
+  return { name: basename(path).replace(/(\.[^.]+?)?(\.(gz|gzip|zst|zstd))?$/i, ''), total: rows.length, rows };
+}
+
+/** Labelled rows of any source that {@link openRows} reads; an id that names a place does so from `baseDir`. */
+async function readOtherFormats(path: string, baseDir: string, columns: RecordColumns): Promise<readonly RawRow[]> {
+  const rows: RawRow[] = [];
+  const places = new Map<string, string>();
+  const { id: idColumn, ...others } = columns;
+  const named = idColumn === 'id' ? others : columns;
+  for await (const { id, where, text, label, repaired } of openRows({ inputs: [{ path, columns: named }] })) {
+    const name = id === where ? relative(resolve(baseDir), where) : id;
+    const earlier = places.get(name);
+    if (label === undefined || earlier !== undefined) {
+      const wrong = label === undefined ? 'a label, got none' : `a unique id, got ${name} again (${earlier})`;
+      throw new SlmError('DATA_ROW', `${where}: expected ${wrong}`);
+    }
+    places.set(name, where);
+    rows.push({ id: name, label, content: text, repaired });
+  }
+  return rows;
 }
 
 async function rawText(row: RawRow, tally: Tally): Promise<string | undefined> {

