@@ -51,12 +51,7 @@ const zstd = (content: string) => {
 
 describe('openRows reads', () => {
   const jsonl = '{"id":7,"text":"one","label":"a"}\n\n{"text":"two"}\r\n';
-  const cases: readonly (readonly [
-    string,
-    string | Uint8Array,
-    readonly (readonly [string, string?])[],
-    Partial<RowInput>?,
-  ])[] = [
+  const cases: [string, string | Uint8Array, readonly (readonly [string, string?])[], Partial<RowInput>?][] = [
     ['a.jsonl', jsonl, [['one', 'a'], ['two']]],
     ['a.jsonl.gz', gzipSync(jsonl), [['one', 'a'], ['two']]],
     [
@@ -91,7 +86,7 @@ describe('openRows reads', () => {
       ],
     ],
     ['quoted.tsv', 'label\ttext\nx\t"a\tb"\n', [['a\tb', 'x']], { quotes: true }],
-    ['a.txt', 'one\n\n two \n', [['one', undefined], [' two ']]],
+    ['a.txt', 'one\n\n two \n', [['one'], [' two ']]],
     ['document.md', 'one\n\ntwo', [['one\n\ntwo']], { format: 'document' }],
     [
       'a.parquet',
