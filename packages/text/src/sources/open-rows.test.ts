@@ -231,14 +231,7 @@ describe('openRows meets', () => {
   const long = 'x'.repeat(2000);
   const good = '{"text":"good"}\n';
   /** Name, content, code and message with `error`; rows left and bad ones with `drop`. */
-  const cases: readonly (readonly [
-    string,
-    string | Uint8Array,
-    RegExp,
-    readonly string[],
-    number,
-    Partial<RowInput>?,
-  ])[] = [
+  const cases: [string, string | Uint8Array, RegExp, readonly string[], number, Partial<RowInput>?][] = [
     ['json.jsonl', `${good}{"text":\n${good}`, /json\.jsonl:2: expected one JSON object a line/, ['good', 'good'], 1],
     ['array.jsonl', `${good}[1]\n`, /array\.jsonl:2: .*an array/, ['good'], 1],
     ['nul.jsonl', `${good}\0\0\n`, /nul\.jsonl:2: .*NUL/, ['good'], 1],
