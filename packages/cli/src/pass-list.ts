@@ -15,7 +15,9 @@ import {
   fuseRotaryEmbedding,
   inlineBranches,
   inlineFunctions,
+  type Model,
   mergeCommonSubexpressions,
+  newestOpset,
   type Pass,
   removeDeadNodes,
   removeIdentities,
@@ -71,6 +73,9 @@ export const passNames: readonly string[] = Object.keys(passes);
  */
 export function passList(options: PassListOptions): { readonly passes: readonly Pass[]; readonly rounds: number } {
   const { names = ['clean-up'], freeze, opset } = options;
+  if (opset !== undefined && opset > newestOpset) {
+    throw new UsageError(`--opset: expected a version from 1 to ${newestOpset}, got ${opset}`);
+  }
   const first = [
     ...(freeze === undefined || names.includes('freeze-axis') ? [] : ['freeze-axis']),
     ...(opset === undefined || names.includes('convert-opset') ? [] : ['convert-opset']),
@@ -83,6 +88,17 @@ export function passList(options: PassListOptions): { readonly passes: readonly 
     return make(options);
   });
   return { passes: list, rounds: options.names === undefined ? cleanUpRounds : 1 };
+}
+
+/** Throws `UsageError` when `--freeze` names nothing that the model has. */
+export function checkFreeze(freeze: Readonly<Record<string, number>>, { graph }: Model): void {
+  const shapes = [...graph.inputs, ...graph.outputs].map(({ type }) => type).concat(...graph.types.values());
+  const symbols = new Set(shapes.flatMap((type) => type?.dims ?? []).filter((dim) => typeof dim === 'string'));
+  const axes = graph.inputs.flatMap(({ name, type }) => (type?.dims ?? []).map((_, axis) => `${name}.${axis}`));
+  const unknown = Object.keys(freeze).find((name) => !symbols.has(name) && !axes.includes(name));
+  if (unknown === undefined) return;
+  const known = symbols.size > 0 ? [...symbols] : axes;
+  throw new UsageError(`--freeze: expected ${known.join(', ')} or INPUT.AXIS, got ${JSON.stringify(unknown)}`);
 }
 
 /** A dimension of a name, or an axis of an input without one. */

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
-import { type Model, readModel } from '@slm-compress/onnx';
+import { readdir, stat } from 'node:fs/promises';
+import { type Model, readModel, SlmError } from '@slm-compress/onnx';
 import { readModelFolder } from '@slm-compress/runtime';
 import { modelFolderOf } from './default-model.ts';
 
@@ -16,6 +16,15 @@ export interface GivenGraph {
 export async function readGraph(given: string): Promise<GivenGraph> {
   if ((await stat(given).catch(() => undefined))?.isDirectory() !== true) {
     return { file: given, model: await readModel(given) };
+  }
+  const names = await readdir(given);
+  const loose = names.filter((name) => name.endsWith('.onnx'));
+  if (loose.length > 0 && !names.includes('config.json')) {
+    const hint = `name a file: ${loose.slice(0, 3).join(', ')}`;
+    throw new SlmError(
+      'MODEL_FOLDER',
+      `${given}: expected a model folder or run folder, got one without config.json (${hint})`,
+    );
   }
   const folder = await modelFolderOf(given);
   const { modelPath: file } = await readModelFolder(folder);

@@ -40,6 +40,7 @@ export * from './passes/clean-up.ts';
 export * from './passes/fold-constants.ts';
 export * from './passes/freeze-axis.ts';
 export * from './passes/inline-branches.ts';
+export * from './passes/keep-parameters.ts';
 export * from './passes/merge-common-subexpressions.ts';
 export { removeDeadNodes } from './passes/remove-dead-nodes.ts';
 export * from './passes/remove-identities.ts';

@@ -17,6 +17,7 @@ export function cleanCommand(): Command {
     .option('--stop-after <pass>', 'stop after the first run of this pass')
     .addOption(new Option('--rounds <n>', 'how often to go through the passes, at most').argParser(integerIn(1, 100)))
     .addOption(new Option('--freeze <sizes>', 'sizes for dynamic axes: batch=1,sequence=128').argParser(namedSizes))
+    .option('--trainable', 'keep every weight a parameter of its own, to be trained afterwards')
     .addOption(new Option('--opset <n>', 'convert to this version of ai.onnx').argParser(integerIn(1, 1000)))
     .option('--trace <dir>', 'write the graph after every pass, and what changed, as text')
     .option('--findings', 'print what the passes did and skipped, and why')
@@ -38,8 +39,8 @@ fuse-activations, fuse-rotary-embedding, fuse-attention, freeze-axis (--freeze),
 `,
     )
     .action(async (given: string, options) => {
-      const { runPasses } = await import('@slm-compress/onnx');
-      const { passList } = await import('../pass-list.ts');
+      const { keepParameters, runPasses, trainableParameters } = await import('@slm-compress/onnx');
+      const { checkFreeze, passList } = await import('../pass-list.ts');
       const { readGraph } = await import('../read-graph.ts');
       const { tracePasses } = await import('../trace-passes.ts');
       const { writeGraph } = await import('../write-graph.ts');
@@ -51,7 +52,10 @@ fuse-activations, fuse-rotary-embedding, fuse-attention, freeze-axis (--freeze),
         ...(opset && { opset }),
       });
       const graph = await readGraph(given);
-      const { model, reports } = runPasses(graph.model, passes, {
+      if (freeze) checkFreeze(freeze, graph.model);
+      const kept = options.trainable === true ? trainableParameters(graph.model) : [];
+      const chosen = kept.length === 0 ? passes : passes.map((pass) => keepParameters(pass, kept));
+      const { model, reports } = runPasses(graph.model, chosen, {
         rounds: options.rounds ?? rounds,
         ...(stopAfter && { stopAfter }),
         ...(trace && { onPass: tracePasses(trace, graph.model) }),

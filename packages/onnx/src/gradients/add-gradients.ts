@@ -82,13 +82,17 @@ function withParameterInputs(graph: Graph, parameters: readonly string[]): Graph
   const inputs = new Set(graph.inputs.map((input) => input.name));
   const initializers = new Map(graph.initializers);
   const added: ValueInfo[] = [];
+  const twice = parameters.find((parameter, index) => parameters.indexOf(parameter) !== index);
+  if (twice !== undefined) {
+    throw new SlmError('GRADIENT_PARAMETER', `addGradients, parameters: expected each once, got "${twice}" again`);
+  }
   for (const parameter of parameters) {
     const tensor = graph.initializers.get(parameter);
     const type = tensor?.type ?? graph.inputs.find((input) => input.name === parameter)?.type?.type;
     if (!tensor && !inputs.has(parameter)) {
       throw new SlmError(
         'GRADIENT_PARAMETER',
-        `addGradients, parameter "${parameter}": expected a graph input or initializer, got no such value`,
+        `addGradients, parameter "${parameter}": expected a graph input or initializer, got no such value (a pass may have folded or merged it: keepParameters)`,
       );
     }
     if (type !== undefined && !/float/.test(type)) {

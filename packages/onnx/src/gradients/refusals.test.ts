@@ -78,6 +78,8 @@ describe('addGradients refuses', () => {
   });
 
   it('a parameter that does not exist, or holds integers', () => {
+    expect(refusal((_, w) => w, { parameters: ['v'] }).message).toContain('got no such value (a pass may have folded');
+    expect(refusal((_, w) => w, { parameters: ['w', 'w'] }).message).toContain('expected each once, got "w" again');
     expect(refusal((_, w) => w, { parameters: ['v'] }).code).toBe('GRADIENT_PARAMETER');
     const error = refusal((g, w) => g.op('Gather', [w, g.constant('rows', int64([0]))]), { parameters: ['rows'] });
     expect(error.message).toContain('expected a float type, got int64');
