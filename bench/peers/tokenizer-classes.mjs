@@ -18,7 +18,7 @@ const properties = {
   S: '\\p{S}',
   Han: '\\p{Script=Han}',
   word: '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}',
-  bertPunctuation: '!-\\/:-@\\[-`\\{-~\\p{P}',
+  bertPunctuation: '!-\\/:-@\\[-\\x60\\{-~\\p{P}',
   bertRemoved: '\\ufffd\\p{Cc}\\p{Cf}\\p{Co}',
   bertMark: '\\p{Mn}',
   accent: '\\p{M}',

@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { SlmError } from '@slm-compress/onnx';
+import type { Component } from './tokenizer/normalizers.ts';
+import { readOldForm } from './tokenizer/old-forms.ts';
+import { createPipeline, type Pieces, type Pipeline } from './tokenizer/pipeline.ts';
 import { type StartEncoder, wordPieceEncoder } from './wordpiece-encoder.ts';
 
 /** Token ids of one text, special tokens included. */
@@ -31,24 +34,38 @@ export interface Tokenizer {
   encode(text: string, options: { readonly maxLength: number }): EncodedText;
 }
 
+/** A loaded tokenizer: ids and tokens by name, and where the ids of a text come from. */
+export interface TextTokenizer extends Tokenizer {
+  /** The token of an id, as the vocabulary writes it; undefined for an id it does not have. */
+  tokenOf(id: number): string | undefined;
+  /** The id of a token as the vocabulary writes it. */
+  idOf(token: string): number | undefined;
+  /** The text of ids, special tokens left out unless told; ids the vocabulary does not have are left out. */
+  decode(ids: Iterable<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  /**
+   * Ids of a whole text without special tokens around it, and for each the range of UTF-16 units of the text it stands
+   * for (JavaScript's string indices, where the Rust library counts code points; white space is not trimmed off).
+   * Undefined for WordPiece and for kinds that Hugging Face's library encodes here.
+   */
+  readonly align?: (text: string) => Pieces;
+}
+
 /**
- * Loads the `tokenizer.json` of a folder (and `tokenizer_config.json` beside it, if there).
- * Throws SlmError `FILE_NOT_FOUND` when it is missing and `TOKENIZER_CORRUPT` when it is not a tokenizer.
+ * Loads the `tokenizer.json` of a folder, or else its `vocab.txt`, or else its `vocab.json` and `merges.txt` (and
+ * `tokenizer_config.json` beside it, if there).
+ * Throws SlmError `FILE_NOT_FOUND` when none is there and `TOKENIZER_CORRUPT` when it is not a tokenizer.
  */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const file = join(folder, 'tokenizer.json');
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    throw new SlmError('FILE_NOT_FOUND', `${file}: expected a tokenizer, got ${(cause as Error).message}`, { cause });
-  }
   const config = await readConfig(join(folder, 'tokenizer_config.json'));
+  const bytes = await readDescription(folder, file, config);
   const description = parseDescription(file, bytes);
   let inner: HuggingFaceTokenizer;
+  let pipeline: Pipeline | undefined;
   let prefix: readonly number[];
   let suffix: readonly number[];
   try {
+    pipeline = createPipeline(description as Component);
     inner = new HuggingFaceTokenizer(description, config);
     ({ prefix, suffix } = specialEdges(inner));
   } catch (cause) {
@@ -59,7 +76,8 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const vocabulary = inner.get_vocab(true);
   let vocabSize = 0;
   for (const id of vocabulary.values()) vocabSize = Math.max(vocabSize, id + 1);
-  const padToken = typeof config.pad_token === 'string' ? config.pad_token : '[PAD]';
+  const padToken =
+    tokenName(config.pad_token) ?? (inner.token_to_id('[PAD]') === undefined ? usualPad(inner) : '[PAD]');
   const padId = inner.token_to_id(padToken);
   if (padId === undefined || vocabSize === 0) {
     throw new SlmError(
@@ -69,7 +87,11 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   }
   const maskId = inner.token_to_id(typeof config.mask_token === 'string' ? config.mask_token : '[MASK]');
   const edges = prefix.length + suffix.length;
-  const encode: StartEncoder = wordPieceEncoder(description) ?? ((text, limit) => encodeStart(inner, text, limit));
+  const encode: StartEncoder =
+    wordPieceEncoder(description) ??
+    (pipeline ? (text, limit) => pipeline(text, limit).ids : (text, limit) => encodeStart(inner, text, limit));
+  const tokens = new Map<number, string>();
+  for (const [token, id] of vocabulary) tokens.set(id, token);
   const modelMaxLength = config.model_max_length;
   const own =
     typeof modelMaxLength === 'number' && modelMaxLength > 0 && modelMaxLength < 1e9 ? modelMaxLength : undefined;
@@ -79,6 +101,16 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     ...(maskId === undefined ? {} : { maskId }),
     digest: createHash('sha256').update(bytes).digest('hex'),
     ...(own === undefined ? {} : { maxLength: own }),
+    ...(pipeline === undefined
+      ? {}
+      : { align: (text: string) => pipeline(wellFormed(text), Number.POSITIVE_INFINITY) }),
+    tokenOf: (id) => tokens.get(id),
+    idOf: (token) => vocabulary.get(token),
+    decode(ids, { skipSpecialTokens = true } = {}) {
+      const known = Array.from(ids).filter((id) => tokens.has(id));
+      if (known.length === 0) return '';
+      return inner.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
+    },
     encode(text, { maxLength }) {
       if (!Number.isInteger(maxLength) || maxLength < edges) {
         throw new SlmError(
@@ -87,12 +119,55 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
         );
       }
       const limit = maxLength - edges;
-      const found = encode(text.replace(/\p{Cs}/gu, '\ufffd'), limit);
+      const found = encode(wellFormed(text), limit);
       const kept = found.length > limit ? found.slice(0, limit) : found;
       const ids = Int32Array.from([...prefix, ...kept, ...suffix]);
       return { ids, truncated: found.length > limit };
     },
   };
+}
+
+/** A special token of the configuration, written as a string or as an object with its content. */
+function tokenName(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  const content = (value as { readonly content?: unknown } | null | undefined)?.content;
+  return typeof content === 'string' ? content : undefined;
+}
+
+/** What pads where the configuration names nothing: models for generation pad with their end token. */
+function usualPad(inner: HuggingFaceTokenizer): string {
+  const names = ['<pad>', '<|endoftext|>', '</s>'];
+  return names.find((name) => inner.token_to_id(name) !== undefined) ?? '[PAD]';
+}
+
+/** The bytes of tokenizer.json, or of the one that stands for the folder's older files. */
+async function readDescription(
+  folder: string,
+  file: string,
+  config: Readonly<Record<string, unknown>>,
+): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    let description: object | undefined;
+    try {
+      description = await readOldForm(folder, config);
+    } catch (fault) {
+      throw new SlmError('TOKENIZER_CORRUPT', `${folder}: expected a tokenizer, got: ${(fault as Error).message}`, {
+        cause: fault,
+      });
+    }
+    if (description) return Buffer.from(JSON.stringify(description));
+    throw new SlmError(
+      'FILE_NOT_FOUND',
+      `${file}: expected a tokenizer (or vocab.txt, or vocab.json with merges.txt), got ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+function wellFormed(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\ufffd');
 }
 
 const charactersPerToken = 6;
