@@ -14,6 +14,8 @@ const shorthands: Readonly<Record<string, string>> = {
   A: '(?<![^])',
   z: '(?![^])',
 };
+/** The end of a pattern that makes a `+` behind it possessive. */
+const possessive = /(?:[^\\][+*?]|\{\d*,?\d*\})$/;
 const caseFolds: Readonly<Record<string, string>> = { s: 'sS\u017f', k: 'kK\u212a' };
 
 /**
@@ -81,7 +83,7 @@ export function translatePattern(pattern: string): RegExp | undefined {
       if (insensitive === depth) insensitive = undefined;
       depth--;
       source += character;
-    } else if (character === '+' && /[+*?}]/.test(pattern[i - 1] ?? '') && pattern[i - 2] !== '\\') return undefined;
+    } else if (character === '+' && possessive.test(pattern.slice(0, i))) return undefined;
     else if (insensitive !== undefined && /[a-zA-Z]/.test(character)) source += `[${fold(character)}]`;
     else source += character;
   }
