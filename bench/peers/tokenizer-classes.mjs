@@ -26,13 +26,13 @@ const properties = {
 const points = [];
 for (let point = 0; point < 0x110000; point++) if (point < 0xd800 || point > 0xdfff) points.push(point);
 
-const escape = (point) => `\\u{${point.toString(16)}}`;
+const escaped = (point) => `\\u{${point.toString(16)}}`;
 function ranges(members) {
   let text = '';
   for (let i = 0; i < members.length; ) {
     let j = i;
     while (members[j + 1] === members[j] + 1) j++;
-    text += escape(members[i]) + (j > i ? `${j > i + 1 ? '-' : ''}${escape(members[j])}` : '');
+    text += escaped(members[i]) + (j > i ? `${j > i + 1 ? '-' : ''}${escaped(members[j])}` : '');
     i = j + 1;
   }
   return text;
