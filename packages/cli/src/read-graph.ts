@@ -18,7 +18,7 @@ export async function readGraph(given: string): Promise<GivenGraph> {
     return { file: given, model: await readModel(given) };
   }
   const names = await readdir(given);
-  const loose = names.filter((name) => name.endsWith('.onnx'));
+  const loose = names.filter((name) => name.endsWith('.onnx')).sort();
   if (loose.length > 0 && !names.includes('config.json')) {
     const hint = `name a file: ${loose.slice(0, 3).join(', ')}`;
     throw new SlmError(

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openReference, readModel, summarizeModel, writeModel } from '@slm-compress/onnx';
+import { openReference, readModel, summarizeModel, trainableParameters, writeModel } from '@slm-compress/onnx';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PassListOptions, passList, passNames } from '../src/pass-list.ts';
 import { slmCompress } from './command.ts';
@@ -105,6 +105,31 @@ test('clean of a model folder takes its other files along, but not the manifest'
     'tokenizer_config.json',
   ]);
   expect(await readdir(join(folder, 'made', 'onnx'))).toEqual(['model.onnx']);
+});
+
+test('clean refuses sizes and versions that do not exist, as wrong usage', async () => {
+  for (const [option, value, message] of [
+    ['--freeze', 'nope=3', /--freeze: expected .*got "nope"/],
+    ['--opset', '99', /--opset: expected a version from 1 to \d+, got 99/],
+  ] as const) {
+    const { code, stderr } = await clean('model.onnx', '--out', 'refused.onnx', option, value);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(2);
+  }
+});
+
+test('clean --trainable keeps every weight', async () => {
+  const { code } = await clean('model.onnx', '--out', 'trainable.onnx', '--trainable');
+  expect(code).toBe(0);
+  const before = await readModel(join(folder, 'model.onnx'));
+  const after = await readModel(join(folder, 'trainable.onnx'));
+  expect(trainableParameters(after)).toEqual(trainableParameters(before));
+});
+
+test('a folder that is no model folder names the files in it', async () => {
+  const { code, stderr } = await clean('.', '--out', 'none.onnx');
+  expect(code).toBe(1);
+  expect(stderr).toContain('got one without config.json (name a file: ');
 });
 
 test('clean that fails writes nothing', async () => {
