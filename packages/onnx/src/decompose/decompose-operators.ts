@@ -2,11 +2,10 @@ import { SlmError } from '../errors.ts';
 import type { Attribute, Graph, Model, Node, Tensor, TensorType } from '../model.ts';
 import { operatorKey, rowOf } from '../operator.ts';
 import type { Finding, Pass } from '../pass.ts';
-import { subgraphs } from '../rewrite.ts';
+import { createNames, subgraphs } from '../rewrite.ts';
 import { inferTypes, valueTypes } from '../types/infer.ts';
 import { constantLookup } from './constant-lookup.ts';
 import { decomposeNode } from './decompose-node.ts';
-import { createNamer } from './names.ts';
 import { decompositions } from './table.ts';
 
 export interface DecomposeOptions {
@@ -54,7 +53,7 @@ export function decomposeWhere(
   const functions = new Set(
     (model.functions ?? []).map((made) => operatorKey({ domain: made.domain, opType: made.name })),
   );
-  const fresh = createNamer(model);
+  const fresh = createNames(model);
   const refuse = (node: Node, reason: string) => {
     refusals.set(node, reason);
     const where = node.name || node.outputs.join(' ');

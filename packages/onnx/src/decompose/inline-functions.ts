@@ -2,9 +2,8 @@ import { SlmError } from '../errors.ts';
 import type { Attribute, Graph, LocalFunction, Model, Node } from '../model.ts';
 import { isDefaultDomain } from '../operator.ts';
 import type { Finding, Pass } from '../pass.ts';
-import { subgraphs } from '../rewrite.ts';
+import { createNames, subgraphs } from '../rewrite.ts';
 import { copyGraph } from './copy-graph.ts';
-import { createNamer } from './names.ts';
 
 /** Most nodes that inlining may make: functions that call each other can grow without bound. */
 const MOST_NODES = 100_000;
@@ -35,7 +34,7 @@ function inline(model: Model): { readonly model: Model; readonly findings: reado
   for (const made of model.functions ?? []) functions.set(keyOf(made.domain, made.name, made.overload), made);
   if (functions.size === 0) return { model, findings: [] };
   const findings: Finding[] = [];
-  const fresh = createNamer(model);
+  const fresh = createNames(model);
   const opsets: Record<string, number> = { ...model.opsets };
   const kept = new Set<LocalFunction>();
   let count = 0;
