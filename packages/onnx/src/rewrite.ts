@@ -1,4 +1,14 @@
-import type { Attribute, Graph, Model, Node, QuantizationAnnotation, Tensor, TensorType, ValueInfo } from './model.ts';
+import type {
+  Attribute,
+  Graph,
+  LocalFunction,
+  Model,
+  Node,
+  QuantizationAnnotation,
+  Tensor,
+  TensorType,
+  ValueInfo,
+} from './model.ts';
 
 /** Who makes and who uses each value of a graph. */
 export interface GraphIndex {
@@ -29,6 +39,19 @@ export function usedValues(node: Node): ReadonlySet<string> {
   for (const graph of subgraphs(node)) for (const value of freeValues(graph)) used.add(value);
   used.delete('');
   return used;
+}
+
+/** The body of a local function as a graph, in which nothing is known of types. */
+export function bodyOf({ name, inputs, outputs, nodes }: LocalFunction): Graph {
+  const values = (names: readonly string[]) => names.map((value) => ({ name: value }));
+  return {
+    name,
+    inputs: values(inputs),
+    outputs: values(outputs),
+    nodes,
+    initializers: new Map(),
+    types: new Map(),
+  };
 }
 
 /** The graphs in a node's attributes. */

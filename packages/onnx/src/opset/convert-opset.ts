@@ -6,7 +6,7 @@ import { isDefaultDomain } from '../operator.ts';
 import type { Finding, Pass } from '../pass.ts';
 import { constantNode } from '../passes/constant-tensor.ts';
 import { withoutStrays } from '../passes/rewrite-model.ts';
-import { createNames, mapSubgraphs, subgraphs } from '../rewrite.ts';
+import { bodyOf, createNames, mapSubgraphs, subgraphs } from '../rewrite.ts';
 import { inferTypes, valueTypes } from '../types/infer.ts';
 import { convertNode } from './convert-node.ts';
 import { irVersionOf } from './ir-version.ts';
@@ -120,15 +120,7 @@ class Converter {
     const version =
       versionIn(local.opsets) ?? (Object.keys(local.opsets).length === 0 ? versionIn(this.#model.opsets) : undefined);
     if (version === undefined || version >= this.#target) return local;
-    const body: Graph = {
-      name: local.name,
-      inputs: local.inputs.map((name) => ({ name })),
-      outputs: local.outputs.map((name) => ({ name })),
-      nodes: local.nodes,
-      initializers: new Map(),
-      types: new Map(),
-    };
-    const { nodes } = this.#graph(body, version, { types: new Map(), constant: () => undefined }, true);
+    const { nodes } = this.#graph(bodyOf(local), version, { types: new Map(), constant: () => undefined }, true);
     return { ...local, nodes, opsets: this.#raised(local.opsets) };
   }
 

@@ -3,6 +3,7 @@ import type { Graph, LocalFunction, Model, Node, Tensor, TensorType } from '../m
 import { rowOf } from '../operator.ts';
 import type { Finding, PassResult } from '../pass.ts';
 import {
+  bodyOf,
   createNames,
   definedValues,
   mapSubgraphs,
@@ -110,15 +111,13 @@ class Walk {
   }
 
   #function(local: LocalFunction): LocalFunction {
-    const body: Graph = {
-      name: local.name,
-      inputs: local.inputs.map((name) => ({ name })),
-      outputs: local.outputs.map((name) => ({ name })),
-      nodes: local.nodes,
-      initializers: new Map(),
-      types: new Map(),
-    };
-    const { nodes } = this.#graph(body, undefined, undefined, { ...this.#model.opsets, ...local.opsets }, true);
+    const { nodes } = this.#graph(
+      bodyOf(local),
+      undefined,
+      undefined,
+      { ...this.#model.opsets, ...local.opsets },
+      true,
+    );
     return nodes === local.nodes ? local : { ...local, nodes };
   }
 

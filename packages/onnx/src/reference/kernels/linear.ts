@@ -26,32 +26,12 @@ export function product(
   });
   const data = allocate(emptyOf(type), size(stack) * rows * columns);
   for (let block = 0; block < starts[0]!.length; block++) {
-    const [beginA, beginB, begin] = [starts[0]![block]!, starts[1]![block]!, block * rows * columns];
+    const place = [starts[0]![block]!, starts[1]![block]!, block * rows * columns, rows, inner, columns] as const;
     if (data instanceof Float64Array) {
-      multiply(
-        left.data as Float64Array,
-        right.data as Float64Array,
-        beginA,
-        beginB,
-        begin,
-        rows,
-        inner,
-        columns,
-        data,
-        type,
-      );
-    } else
-      multiplyBig(
-        left.data as BigInt64Array,
-        right.data as BigInt64Array,
-        beginA,
-        beginB,
-        begin,
-        rows,
-        inner,
-        columns,
-        data as bigint[],
-      );
+      multiply(left.data as Float64Array, right.data as Float64Array, ...place, data, type);
+    } else {
+      multiplyBig(left.data as BigInt64Array, right.data as BigInt64Array, ...place, data as bigint[]);
+    }
   }
   const matrix = [...(left.dims.length === 1 ? [] : [rows]), ...(right.dims.length === 1 ? [] : [columns])];
   return { type, dims: [...stack, ...matrix], data: data as unknown as Elements };
