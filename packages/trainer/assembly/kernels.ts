@@ -119,6 +119,43 @@ export function adamw(
   }
 }
 
+/**
+ * Gradient descent with momentum: velocity = momentum · velocity + gradient; the weights move against the velocity, or
+ * with `nesterov` against gradient + momentum · velocity.
+ */
+export function sgd(
+  weights: usize,
+  gradients: usize,
+  velocity: usize,
+  count: i32,
+  learningRate: f64,
+  momentum: f64,
+  nesterov: i32,
+): void {
+  const hold = f32x4.splat(<f32>momentum);
+  const stride = f32x4.splat(<f32>learningRate);
+  const bytes = (<usize>count) << 2;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const g = v128.load(gradients + at);
+    const v = f32x4.add(f32x4.mul(v128.load(velocity + at), hold), g);
+    v128.store(velocity + at, v);
+    const direction = nesterov ? f32x4.add(g, f32x4.mul(v, hold)) : v;
+    v128.store(weights + at, f32x4.sub(v128.load(weights + at), f32x4.mul(direction, stride)));
+  }
+}
+
+/** target[i] += (source[i] − target[i]) · share: a step of an exponential moving average. */
+export function lerp(target: usize, source: usize, count: i32, share: f32): void {
+  const by = f32x4.splat(share);
+  const end = target + ((<usize>count) << 2);
+  while (target < end) {
+    const old = v128.load(target);
+    v128.store(target, f32x4.add(old, f32x4.mul(f32x4.sub(v128.load(source), old), by)));
+    target += 16;
+    source += 16;
+  }
+}
+
 // A 32-bit finaliser of two multiplications: a bijection of the counter under the key.
 function hash(counter: v128, key: v128): v128 {
   let x = v128.xor(counter, key);

@@ -1,4 +1,4 @@
-"""Makes bert.safetensors, bert-config.json and adamw.json with PyTorch and transformers. Run in this folder."""
+"""Makes bert.safetensors, bert-config.json and optimizers.json with PyTorch and transformers. Run in this folder."""
 
 import json
 
@@ -30,14 +30,24 @@ fields["id2label"] = {str(key): value for key, value in fields["id2label"].items
 with open("bert-config.json", "w") as file:
     json.dump(fields, file, indent=1)
 
-weights = torch.nn.Parameter(torch.randn(12))
-start = weights.detach().tolist()
-optimizer = torch.optim.AdamW([weights], lr=0.01, betas=(0.9, 0.99), eps=1e-6, weight_decay=0.1, foreach=False)
-steps = []
-for _ in range(5):
-    gradient = torch.randn(12)
-    weights.grad = gradient.clone()
-    optimizer.step()
-    steps.append({"gradient": gradient.tolist(), "weights": weights.detach().tolist()})
-with open("adamw.json", "w") as file:
-    json.dump({"start": start, "steps": steps}, file)
+gradients = [torch.randn(12) for _ in range(5)]
+start = torch.randn(12)
+cases = {
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, betas=(0.9, 0.99), eps=1e-6, weight_decay=0.1, foreach=False),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.9, 0.99), eps=1e-6, weight_decay=0.1, foreach=False),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.01, weight_decay=0.1, foreach=False),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.1, foreach=False),
+    "nesterov": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True, foreach=False),
+}
+trajectories = {}
+for name, make in cases.items():
+    weights = torch.nn.Parameter(start.clone())
+    optimizer = make([weights])
+    trajectories[name] = []
+    for gradient in gradients:
+        weights.grad = gradient.clone()
+        optimizer.step()
+        trajectories[name].append(weights.detach().tolist())
+with open("optimizers.json", "w") as file:
+    gradients = [gradient.tolist() for gradient in gradients]
+    json.dump({"start": start.tolist(), "gradients": gradients, "trajectories": trajectories}, file)

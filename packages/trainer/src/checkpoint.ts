@@ -16,13 +16,8 @@ export interface TrainProgress {
   readonly lossSum: number;
 }
 
-/** The flat tensors of a training; `best` is absent before the first validation. */
-export interface TrainTensors {
-  readonly weights: Float32Array;
-  readonly mean: Float32Array;
-  readonly variance: Float32Array;
-  readonly best?: Float32Array;
-}
+/** The flat tensors of a training by name; `best` is absent before the first validation. */
+export type TrainTensors = Readonly<Record<string, Float32Array>>;
 
 const FORMAT = 1;
 const KEY = 'slm_compress_checkpoint';
@@ -38,28 +33,17 @@ export function checkpointPath(folder: string): string {
  */
 export function trainingDigest(options: ResolvedOptions, step: TrainingStep): string {
   const hash = createHash('sha256');
-  const { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, weightDecay } = options;
-  const { clipNorm, beta1, beta2, epsilon, seed, dropout, tokenDropout, maskId, padId, patience } = options;
-  const plain = { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, weightDecay };
-  hash.update(
-    JSON.stringify({
-      ...plain,
-      clipNorm: String(clipNorm),
-      beta1,
-      beta2,
-      epsilon,
-      seed,
-      dropout,
-      tokenDropout,
-      maskId,
-      padId,
-      patience,
-    }),
-  );
+  const { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, optimizer } = options;
+  const { weightDecay, parameterRules, layerDecay, averageDecay, clipNorm } = options;
+  const { seed, dropout, tokenDropout, maskId, padId, patience } = options;
+  const sizes = { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, optimizer };
+  const rates = { weightDecay, parameterRules, layerDecay, averageDecay, clipNorm: String(clipNorm) };
+  hash.update(JSON.stringify({ ...sizes, ...rates, seed, dropout, tokenDropout, maskId, padId, patience }));
   hash.update(JSON.stringify(step.parameters));
   hash.update(JSON.stringify(step.model.graph.nodes.map((node) => [node.opType, node.inputs, node.outputs])));
-  for (const { name } of step.parameters)
-    hash.update(bytesOf(options.model.graph.initializers.get(name)!.data as Float32Array));
+  for (const [name, { type, data }] of options.model.graph.initializers) {
+    if (type === 'float32') hash.update(name).update(bytesOf(data as Float32Array));
+  }
   for (const data of [options.train, options.validation]) hashData(hash, data);
   return hash.digest('hex');
 }
@@ -83,13 +67,13 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads the checkpoint of a folder; `undefined` when there is none. Throws `CHECKPOINT_CORRUPT` for a damaged file and
+ * Reads the checkpoint of a folder, whose tensors have the names and sizes of `shape`; `undefined` when there is none. Throws `CHECKPOINT_CORRUPT` for a damaged file and
  * `CHECKPOINT_MISMATCH` for that of another training.
  */
 export async function readCheckpoint(
   folder: string,
   digest: string,
-  length: number,
+  shape: TrainTensors,
 ): Promise<{ progress: TrainProgress; tensors: TrainTensors } | undefined> {
   const path = checkpointPath(folder);
   const corrupt = (message: string, cause?: unknown) =>
@@ -118,16 +102,14 @@ export async function readCheckpoint(
         '(use another folder, or delete it)',
     );
   }
-  const take = (name: string): Float32Array => {
+  const tensors: Record<string, Float32Array> = {};
+  for (const name of [...Object.keys(shape), ...(file.tensors.has('best') ? ['best'] : [])]) {
     const tensor = file.tensors.get(name);
+    const length = shape.weights!.length;
     if (tensor?.type !== 'float32' || tensor.data.length !== length) throw corrupt(`expected ${length} floats ${name}`);
-    return tensor.data as Float32Array;
-  };
-  const tensors = { weights: take('weights'), mean: take('mean'), variance: take('variance') };
-  return {
-    progress: header.progress,
-    tensors: file.tensors.has('best') ? { ...tensors, best: take('best') } : tensors,
-  };
+    tensors[name] = tensor.data as Float32Array;
+  }
+  return { progress: header.progress, tensors };
 }
 
 function checksumOf(tensors: ReadonlyMap<string, Tensor>): string {

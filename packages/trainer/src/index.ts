@@ -4,6 +4,8 @@ export * from './config.ts';
 export type { DropoutSite } from './dropout.ts';
 export * from './hf-weights.ts';
 export type { Loss } from './loss.ts';
+export type { Optimizer } from './optimizer.ts';
+export type { ParameterRule } from './parameter-groups.ts';
 export * from './predict.ts';
 export * from './safetensors.ts';
 export * from './schedule.ts';

@@ -23,6 +23,16 @@ export interface Kernels {
     correction2: number,
     gradientScale: number,
   ): void;
+  sgd(
+    weights: number,
+    gradients: number,
+    velocity: number,
+    count: number,
+    learningRate: number,
+    momentum: number,
+    nesterov: number,
+  ): void;
+  lerp(target: number, source: number, count: number, share: number): void;
   dropoutMask(target: number, count: number, key: number, threshold: number): void;
 }
 

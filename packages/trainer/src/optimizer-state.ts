@@ -1,80 +1,107 @@
 import type { Tensor, Tensors } from '@slm-compress/onnx';
 import { elementCount, float32 } from '@slm-compress/onnx';
 import { type Arena, type ArenaPlan, planArena, type Region } from './arena.ts';
+import type { ResolvedOptimizer } from './optimizer.ts';
+import type { ParameterSettings } from './parameter-groups.ts';
 import type { StepParameter, TrainingStep } from './training-step.ts';
 
-export interface AdamWOptions {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  readonly weightDecay: number;
-}
-
 /**
- * Weights, gradients and AdamW moments of a training step as regions of one shared WebAssembly memory.
- * Parameters with weight decay come first, so that one kernel call updates each kind.
+ * Weights, gradients and the optimizer's moments of a training step as regions of one shared WebAssembly memory.
+ * Parameters with equal settings are neighbours, the most decayed first, so that one kernel call updates each kind.
  */
 export interface OptimizerState {
   readonly arena: Arena;
   /** Parameters by name as tensors over the shared memory: feeds that always hold the present weights. */
   readonly weights: Tensors;
-  /** The flat regions: weights, first and second moment. */
-  readonly flat: { readonly weights: Float32Array; readonly mean: Float32Array; readonly variance: Float32Array };
+  /** What validation and the result use: the average of the weights where one is kept, else the weights. */
+  readonly evaluated: { readonly tensors: Tensors; readonly flat: Float32Array };
+  /**
+   * The flat regions by name: `weights`, the optimizer's moments, and `average`, the exponential moving average of the
+   * weights, where one is kept.
+   */
+  readonly flat: Readonly<Record<string, Float32Array>> & { readonly weights: Float32Array };
   /** Zeroes the gradients. */
   clear(): void;
   /** Adds the gradients of one shard; call it in the order of the shards. `feeds` gives the row ids. */
   accumulate(gradients: Tensors, feeds: Tensors): void;
   /** Norm of the accumulated gradient. */
   norm(): number;
-  /** One AdamW step, `count` from 1; gradients are multiplied by `gradientScale` first. */
+  /** One optimizer step, `count` from 1; gradients are multiplied by `gradientScale` first. */
   update(count: number, learningRate: number, gradientScale: number): void;
   /** Copies of the tensors in a flat array laid out as `flat.weights`, by name. */
   unflatten(flat: Float32Array): ReadonlyMap<string, Tensor>;
 }
 
+export interface StateOptions<T> {
+  /** Most gathered rows of one shard. */
+  readonly rows: number;
+  readonly optimizer: ResolvedOptimizer;
+  /** Of every parameter, by name. */
+  readonly settings: ReadonlyMap<string, ParameterSettings>;
+  /** Keeps an exponential moving average of the weights with this decay. */
+  readonly averageDecay?: number;
+  /** Adds further regions to the same memory. */
+  readonly reserve: (plan: ArenaPlan) => T;
+}
+
 /**
- * Lays out the state for `step` with the initial weights given. `rows` bounds the gathered rows of one shard;
- * `reserve` adds further regions to the same memory.
+ * Lays out the state for `step` with the initial weights given. Throws `TRAIN_MEMORY` when it does not fit.
  */
 export function openOptimizerState<T>(
   step: TrainingStep,
   initial: ReadonlyMap<string, Tensor>,
-  { rows, adamw, reserve }: { rows: number; adamw: AdamWOptions; reserve: (plan: ArenaPlan) => T },
+  { rows, optimizer, settings, averageDecay, reserve }: StateOptions<T>,
 ): { state: OptimizerState; reserved: T } {
-  const ordered = [...step.parameters.filter((p) => p.decay), ...step.parameters.filter((p) => !p.decay)];
+  const settingsOf = (parameter: StepParameter) => settings.get(parameter.name)!;
+  const ordered = [...step.parameters].sort((p, q) => {
+    const [a, b] = [settingsOf(p), settingsOf(q)];
+    return b.weightDecay - a.weightDecay || b.learningRateScale - a.learningRateScale;
+  });
   const offsets = new Map<string, number>();
+  const groups: { from: number; to: number; settings: ParameterSettings }[] = [];
   let total = 0;
-  let decayed = 0;
   let scratchLength = 0;
   for (const parameter of ordered) {
     offsets.set(parameter.name, total);
     const count = elementCount(parameter.dims);
+    const own = settingsOf(parameter);
+    const last = groups.at(-1);
+    const joins =
+      last?.settings.weightDecay === own.weightDecay && last.settings.learningRateScale === own.learningRateScale;
+    if (!joins) groups.push({ from: total, to: total, settings: own });
     // 16 floats: every tensor starts on a cache line.
     total += Math.ceil(count / 16) * 16;
-    if (parameter.decay) decayed = total;
+    groups.at(-1)!.to = total;
     scratchLength = Math.max(scratchLength, parameter.indices === undefined ? count : rows * parameter.dims.at(-1)!);
   }
   const plan = planArena();
-  const [weights, gradients, mean, variance] = [0, 1, 2, 3].map(() => plan.reserve(total)) as [
-    Region,
-    Region,
-    Region,
-    Region,
-  ];
+  const weights = plan.reserve(total);
+  const gradients = plan.reserve(total);
+  const moments = optimizer.moments.map(() => plan.reserve(total));
+  const average = averageDecay === undefined ? undefined : plan.reserve(total);
   const scratch = plan.reserve(scratchLength + 4);
   const ids = plan.reserve(rows);
   const reserved = reserve(plan);
   const arena = plan.open();
   const { kernels } = arena;
-  const flat = { weights: arena.floats(weights), mean: arena.floats(mean), variance: arena.floats(variance) };
+  const flat: Record<string, Float32Array> & { weights: Float32Array } = { weights: arena.floats(weights) };
+  for (const [i, name] of optimizer.moments.entries()) flat[name] = arena.floats(moments[i]!);
   const scratchView = arena.floats(scratch);
   const idsView = new Int32Array(arena.buffer, ids.offset, ids.length);
-  const views: Record<string, Tensor> = {};
-  for (const { name, dims } of ordered) {
-    const at = offsets.get(name)!;
-    const view = flat.weights.subarray(at, at + elementCount(dims));
-    view.set(initial.get(name)!.data as Float32Array);
-    views[name] = float32(view, dims);
+  const viewsOf = (region: Float32Array): Tensors =>
+    Object.fromEntries(
+      ordered.map(({ name, dims }) => {
+        const at = offsets.get(name)!;
+        return [name, float32(region.subarray(at, at + elementCount(dims)), dims)];
+      }),
+    );
+  const views = viewsOf(flat.weights);
+  for (const { name } of ordered) (views[name]!.data as Float32Array).set(initial.get(name)!.data as Float32Array);
+  let evaluated = { tensors: views, flat: flat.weights };
+  if (average) {
+    flat.average = arena.floats(average);
+    flat.average.set(flat.weights);
+    evaluated = { tensors: viewsOf(flat.average), flat: flat.average };
   }
 
   const addDense = (parameter: StepParameter, data: Float32Array) => {
@@ -94,6 +121,7 @@ export function openOptimizerState<T>(
   const state: OptimizerState = {
     arena,
     weights: views,
+    evaluated,
     flat,
     clear: () => kernels.clear(gradients.offset, total * 4),
     accumulate(made, feeds) {
@@ -105,37 +133,25 @@ export function openOptimizerState<T>(
     },
     norm: () => Math.sqrt(kernels.squaredNorm(gradients.offset, total)),
     update(count, learningRate, gradientScale) {
-      const { beta1, beta2, epsilon, weightDecay } = adamw;
-      const correction1 = 1 - beta1 ** count;
-      const correction2 = 1 - beta2 ** count;
-      for (const [from, to, decay] of [
-        [0, decayed, weightDecay],
-        [decayed, total, 0],
-      ] as const) {
-        kernels.adamw(
-          weights.offset + from * 4,
-          gradients.offset + from * 4,
-          mean.offset + from * 4,
-          variance.offset + from * 4,
-          to - from,
-          learningRate,
-          beta1,
-          beta2,
-          epsilon,
-          decay,
-          correction1,
-          correction2,
-          gradientScale,
-        );
+      for (const { from, to, settings: own } of groups) {
+        const at = (region: Region) => region.offset + from * 4;
+        const range = {
+          weights: at(weights),
+          gradients: at(gradients),
+          moments: moments.map(at),
+          count: to - from,
+          learningRate: learningRate * own.learningRateScale,
+          weightDecay: own.weightDecay,
+        };
+        optimizer.update(kernels, range, count, gradientScale);
+      }
+      // The first steps are averaged over those there are (as in TensorFlow's ExponentialMovingAverage).
+      if (average) {
+        const decay = Math.min(averageDecay!, (1 + count) / (10 + count));
+        kernels.lerp(average.offset, weights.offset, total, 1 - decay);
       }
     },
-    unflatten: (source) =>
-      new Map(
-        ordered.map(({ name, dims }) => {
-          const at = offsets.get(name)!;
-          return [name, float32(Float32Array.from(source.subarray(at, at + elementCount(dims))), dims)];
-        }),
-      ),
+    unflatten: (source) => new Map(Object.entries(viewsOf(Float32Array.from(source)))),
   };
   return { state, reserved };
 }

@@ -1,7 +1,17 @@
 import { SlmError } from '@slm-compress/onnx';
 
-/** How the learning rate falls after warm-up: to zero along a line, or along half a cosine. */
-export type Schedule = 'linear' | 'cosine';
+/** How the learning rate falls after warm-up: to the floor along a line, along half a cosine, or not at all. */
+export type ScheduleKind = 'linear' | 'cosine' | 'constant';
+
+export type Schedule =
+  | ScheduleKind
+  | {
+      readonly kind: ScheduleKind;
+      /** Of `cosine`: how many times it falls, each time from the peak (Loshchilov and Hutter, 2017); 1 by default. */
+      readonly cycles?: number;
+      /** Where it falls to, as a fraction of the peak; 0 by default. */
+      readonly floor?: number;
+    };
 
 export interface ScheduleOptions {
   readonly schedule: Schedule;
@@ -12,16 +22,31 @@ export interface ScheduleOptions {
   readonly totalSteps: number;
 }
 
+const falls: Readonly<Record<ScheduleKind, (progress: number) => number>> = {
+  linear: (progress) => 1 - progress,
+  cosine: (progress) => 0.5 * (1 + Math.cos(Math.PI * progress)),
+  constant: () => 1,
+};
+
 /**
  * The learning rate of a step (counted from 0): rises linearly so that the last warm-up step has the peak, then falls.
- * The last step's rate is above zero. Throws `TRAIN_OPTIONS` for a warm-up that is negative.
+ * The last step's rate is above the floor. Throws `TRAIN_OPTIONS` for a value out of its range.
  */
 export function createSchedule({ schedule, peak, warmup, totalSteps }: ScheduleOptions): (step: number) => number {
-  if (!(warmup >= 0)) throw new SlmError('TRAIN_OPTIONS', `train: warmup must be at least 0, got ${warmup}`);
+  const { kind, cycles = 1, floor = 0 } = typeof schedule === 'string' ? { kind: schedule } : schedule;
+  const check = (field: string, expected: string, value: unknown, fits: boolean) => {
+    if (!fits) throw new SlmError('TRAIN_OPTIONS', `train: ${field} must be ${expected}, got ${String(value)}`);
+  };
+  check('warmup', 'at least 0', warmup, warmup >= 0);
+  check('schedule', Object.keys(falls).join(', '), kind, Object.hasOwn(falls, kind));
+  check('cycles', 'a positive integer', cycles, Number.isSafeInteger(cycles) && cycles >= 1);
+  check('cycles', '1 unless the schedule is cosine', cycles, cycles === 1 || kind === 'cosine');
+  check('floor', 'in [0, 1]', floor, floor >= 0 && floor <= 1);
   const rise = Math.min(totalSteps, warmup < 1 ? Math.round(warmup * totalSteps) : Math.round(warmup));
   return (step) => {
     if (step < rise) return (peak * (step + 1)) / rise;
     const progress = Math.min(1, (step - rise) / Math.max(1, totalSteps - rise));
-    return peak * (schedule === 'linear' ? 1 - progress : 0.5 * (1 + Math.cos(Math.PI * progress)));
+    const within = progress === 1 ? 1 : (progress * cycles) % 1;
+    return peak * (floor + (1 - floor) * falls[kind](within));
   };
 }

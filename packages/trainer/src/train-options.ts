@@ -1,6 +1,8 @@
 import type { Model, OpenEngine, OpenPool } from '@slm-compress/onnx';
 import { SlmError } from '@slm-compress/onnx';
 import type { Loss } from './loss.ts';
+import type { Optimizer } from './optimizer.ts';
+import type { ParameterRule } from './parameter-groups.ts';
 import type { Schedule } from './schedule.ts';
 import type { TrainingStep } from './training-step.ts';
 
@@ -39,14 +41,20 @@ export interface TrainOptions {
   readonly schedule?: Schedule;
   /** Fraction of all steps when below 1, else steps; 0.1 by default. */
   readonly warmup?: number;
-  /** Decoupled weight decay of matrices and tables; 0.01 by default. */
+  /** AdamW by default. */
+  readonly optimizer?: Optimizer;
+  /** Weight decay of matrices and tables; 0.01 by default. */
   readonly weightDecay?: number;
+  /** What differs for parameters by name: frozen ones, rates, decay. */
+  readonly parameterRules?: readonly ParameterRule[];
+  /** Every layer learns this much slower than the one above it; 1 by default. */
+  readonly layerDecay?: number;
+  /**
+   * Decay of an exponential moving average of the weights, which then is what is validated and returned; none by default.
+   */
+  readonly averageDecay?: number;
   /** Largest global norm of the gradient; 1 by default, Infinity for none. */
   readonly clipNorm?: number;
-  /** AdamW's decay rates and epsilon; 0.9, 0.999 and 1e-8 by default. */
-  readonly beta1?: number;
-  readonly beta2?: number;
-  readonly epsilon?: number;
   /** Seeds the order of examples and the dropout masks. */
   readonly seed: number;
   /** Share of hidden activations dropped at each site; 0.1 by default. */
@@ -113,8 +121,9 @@ export interface TrainResult {
 }
 
 /** Every option, defaults filled in. */
-export type ResolvedOptions = Omit<Required<TrainOptions>, 'open' | 'workers' | 'checkpointDir' | 'signal'> &
-  Pick<TrainOptions, 'open' | 'workers' | 'checkpointDir' | 'signal'>;
+export type ResolvedOptions = Omit<Required<TrainOptions>, Unset> & Pick<TrainOptions, Unset>;
+
+type Unset = 'open' | 'workers' | 'averageDecay' | 'checkpointDir' | 'signal';
 
 /** Fills in defaults; throws `TRAIN_OPTIONS` for a value out of its range. */
 export function resolveOptions(options: TrainOptions): ResolvedOptions {
@@ -124,11 +133,11 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
     maxBatch: Number.MAX_SAFE_INTEGER,
     schedule: 'linear',
     warmup: 0.1,
+    optimizer: { kind: 'adamw' },
     weightDecay: 0.01,
+    parameterRules: [],
+    layerDecay: 1,
     clipNorm: 1,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
     dropout: 0.1,
     tokenDropout: 0,
     maskId: -1,
@@ -152,10 +161,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   check('seed', 'an integer', Number.isSafeInteger);
   check('tokenDropout', 'in [0, 1)', (value) => value >= 0 && value < 1);
   if (resolved.tokenDropout > 0) check('maskId', 'a token id when tokenDropout is above 0', (value) => value >= 0);
-  for (const field of ['beta1', 'beta2'] as const) check(field, 'in [0, 1)', (value) => value >= 0 && value < 1);
-  if (resolved.schedule !== 'linear' && resolved.schedule !== 'cosine') {
-    throw new SlmError('TRAIN_OPTIONS', `train: schedule must be 'linear' or 'cosine', got ${resolved.schedule}`);
-  }
+  if (resolved.averageDecay !== undefined) check('averageDecay', 'in (0, 1)', (value) => value > 0 && value < 1);
   if (resolved.workers === 0 && resolved.open === undefined) {
     throw new SlmError('TRAIN_OPTIONS', 'train: workers 0 needs open, got none');
   }

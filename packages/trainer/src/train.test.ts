@@ -103,6 +103,33 @@ test('a signal stops it after a checkpoint; damaged and foreign checkpoints are 
   await expect(drain(options({ checkpointDir }))).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT' });
 });
 
+test('frozen parameters keep their bytes, the others learn', async () => {
+  const settings = options({ epochs: 1, parameterRules: [{ match: 'bert.embeddings.*', frozen: true }] });
+  const { model } = await drain(settings);
+  for (const [name, { data }] of settings.model.graph.initializers) {
+    const same = [...data].join() === [...model.graph.initializers.get(name)!.data].join();
+    const frozen = name.startsWith('bert.embeddings.') || name.startsWith('constant/') || !name.includes('.');
+    if (frozen || name.endsWith('.dense.weight')) expect([name, same]).toEqual([name, frozen]);
+  }
+});
+
+test('an average of the weights changes what is validated, not the training, and is resumed bit for bit', async () => {
+  const averaged = await drain(options({ averageDecay: 0.9 }));
+  const losses = (result: TrainResult) => result.history.map(({ trainingLoss }) => trainingLoss);
+  expect(losses(averaged)).toEqual(losses(whole));
+  expect(averaged.history[0]!.validationLoss).not.toBe(whole.history[0]!.validationLoss);
+  const checkpointDir = await folder();
+  const stop = new AbortController();
+  const stopping = drain(
+    options({ averageDecay: 0.9, checkpointDir, signal: stop.signal }),
+    (event) => event.kind === 'step' && event.step === 7 && stop.abort(),
+  );
+  await expect(stopping).rejects.toMatchObject({ code: 'ABORTED' });
+  const resumed = await drain(options({ averageDecay: 0.9, checkpointDir }));
+  expect(resumed.history).toEqual(averaged.history);
+  expect(bytes(resumed.model)).toBe(bytes(averaged.model));
+});
+
 test('stops when no epoch is better for as long as patience says', async () => {
   const result = await drain(options({ epochs: 50, patience: 1, learningRate: 1e-12 }));
   expect(result.history.length).toBeLessThan(50);

@@ -2,7 +2,9 @@ import type { Engine, Model, Tensor } from '@slm-compress/onnx';
 import { createRng, SlmError } from '@slm-compress/onnx';
 import { batchByLength } from '@slm-compress/text';
 import { readCheckpoint, trainingDigest, writeCheckpoint } from './checkpoint.ts';
+import { resolveOptimizer } from './optimizer.ts';
 import { openOptimizerState } from './optimizer-state.ts';
+import { groupParameters } from './parameter-groups.ts';
 import { predictLogits, scoreLogits } from './predict.ts';
 import { createProgressMeter } from './progress-meter.ts';
 import { createSchedule } from './schedule.ts';
@@ -16,14 +18,15 @@ import {
   type TrainOptions,
   type TrainResult,
 } from './train-options.ts';
-import { buildTrainingStep } from './training-step.ts';
+import { buildTrainingStep, trainableParameters } from './training-step.ts';
 
 /**
  * Trains a classifier; yields what happens, returns the model with the best epoch's weights.
  *
  * Every batch is cut into a fixed number of shards that workers run, and whose gradients are added in their order:
  * the same options and data give the same bytes whatever the number of workers, also when the training was killed and
- * continues from its checkpoint. Steps are: gradients, clipping by the global norm, AdamW.
+ * continues from its checkpoint. Steps are: gradients, clipping by the global norm, the
+ * optimizer, the moving average.
  *
  * Errors: `TRAIN_OPTIONS`, `TRAIN_DATA`, `TRAIN_MEMORY`; `TRAINING_DIVERGED` for a loss or gradient that is not finite;
  * `CHECKPOINT_CORRUPT`, `CHECKPOINT_MISMATCH`; `ABORTED` after the checkpoint of a stop by `signal` was written; what
@@ -32,7 +35,13 @@ import { buildTrainingStep } from './training-step.ts';
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainResult, void> {
   const settings = resolveOptions(options);
   const { model, loss, train: data, validation, epochs, tokenBudget, shards, checkpointDir, signal } = settings;
-  const step = buildTrainingStep(model, loss, { dropout: settings.dropout });
+  const optimizer = resolveOptimizer(settings.optimizer);
+  const groups = groupParameters(
+    trainableParameters(model).map((name) => ({ name, dims: model.graph.initializers.get(name)!.dims })),
+    { weightDecay: settings.weightDecay, rules: settings.parameterRules, layerDecay: settings.layerDecay },
+  );
+  const parameters = [...groups].filter(([, { frozen }]) => !frozen).map(([name]) => name);
+  const step = buildTrainingStep(model, loss, { dropout: settings.dropout, parameters });
   checkData('train', data, step);
   checkData('validation', validation, step);
   const plan = planBatches(settings);
@@ -45,7 +54,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   });
   const { state, reserved: masks } = openOptimizerState(step, model.graph.initializers, {
     rows: tokenBudget,
-    adamw: settings,
+    optimizer,
+    settings: groups,
+    ...(settings.averageDecay !== undefined && { averageDecay: settings.averageDecay }),
     reserve: (arenaPlan) => reserveMasks(arenaPlan, maskBytes(step, tokenBudget, shards)),
   });
   const { padId, tokenDropout, maskId, seed } = settings;
@@ -56,14 +67,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const history: EpochRecord[] = [];
   let best: Float32Array | undefined;
   const digest = checkpointDir === undefined ? '' : trainingDigest(settings, step);
-  const saved = checkpointDir && (await readCheckpoint(checkpointDir, digest, state.flat.weights.length));
+  const saved = checkpointDir && (await readCheckpoint(checkpointDir, digest, state.flat));
   if (saved) {
     done = saved.progress.step;
     lossSum = saved.progress.lossSum;
     history.push(...saved.progress.history);
-    state.flat.weights.set(saved.tensors.weights);
-    state.flat.mean.set(saved.tensors.mean);
-    state.flat.variance.set(saved.tensors.variance);
+    for (const [name, region] of Object.entries(state.flat)) region.set(saved.tensors[name]!);
     best = saved.tensors.best;
     yield { kind: 'resumed', step: done, totalSteps };
   }
@@ -133,7 +142,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
         lossSum / batches.length,
       );
       history.push(record);
-      if (record.best) best = Float32Array.from(state.flat.weights);
+      if (record.best) best = Float32Array.from(state.evaluated.flat);
       lossSum = 0;
       yield { kind: 'epoch', ...record };
       if (checkpointDir !== undefined) yield await save();
@@ -145,7 +154,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   return { model: withWeights(model, state.unflatten(best!)), bestEpoch, history, steps: done };
 
   async function validate(engine: Engine, epoch: number, trainingLoss: number): Promise<EpochRecord> {
-    const run: Engine['run'] = (feeds, runOptions) => engine.run({ ...feeds, ...state.weights }, runOptions);
+    const run: Engine['run'] = (feeds, runOptions) => engine.run({ ...feeds, ...state.evaluated.tensors }, runOptions);
     const score = scoreLogits(await predictLogits({ run }, validation.ids, { padId, tokenBudget }), validation.labels);
     if (!Number.isFinite(score.loss))
       throw diverged(`epoch ${epoch}: expected a finite validation loss, got ${score.loss}`);

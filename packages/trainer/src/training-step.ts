@@ -11,8 +11,6 @@ export interface StepParameter {
   readonly gradient: string;
   /** Input that holds the row ids of a sparse gradient. */
   readonly indices?: string;
-  /** Whether weight decay applies: to matrices, not to norms and biases. */
-  readonly decay: boolean;
 }
 
 /** Forward, loss and backward of a classifier as one graph, and what to feed it. */
@@ -71,15 +69,15 @@ export function buildTrainingStep(model: Model, loss: Loss, options: TrainingSte
   g.output(appendLoss(g, 'logits', labels, loss), 'float32', []);
   const forward = removeDeadNodes.run({ ...model, graph: g.graph() }).model;
   const made = addGradients(inferTypes(forward), { loss: 'loss', parameters: names, sparse });
-  const positions = sparse.find((name) => made.gradients.get(name)?.indices === POSITION_IDS);
-  const rows = positions === undefined ? undefined : model.graph.initializers.get(positions)!.dims[0]!;
+  const positions = fed.nodes.find((node) => node.opType === 'Gather' && node.inputs[1] === POSITION_IDS);
+  const rows = positions && model.graph.initializers.get(positions.inputs[0]!)?.dims[0];
   return {
     model: made.model,
     evaluation: withParametersAsInputs(model, names),
     parameters: names.map((name) => {
       const { dims } = model.graph.initializers.get(name)!;
       const { output, indices } = made.gradients.get(name)!;
-      return { name, dims, gradient: output, ...(indices !== undefined && { indices }), decay: dims.length > 1 };
+      return { name, dims, gradient: output, ...(indices !== undefined && { indices }) };
     }),
     sites,
     dropout,
