@@ -10,6 +10,7 @@ export * from './bootstrap.ts';
 export * from './clean.ts';
 export * from './cleaning/cleaner.ts';
 export * from './cleaning/decontaminate.ts';
+export { standardCleaning } from './cleaning/standard.ts';
 export type { CharacterClass, CleaningStep, CleaningStepName, PlaceholderKind } from './cleaning/steps.ts';
 export * from './data-folder.ts';
 export * from './dataset.ts';

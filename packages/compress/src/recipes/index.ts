@@ -1,3 +1,4 @@
+export * from './data-schema.ts';
 export * from './events.ts';
 export * from './host.ts';
 export { canonicalJson, digestOf } from './keys.ts';

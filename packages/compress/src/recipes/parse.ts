@@ -40,8 +40,9 @@ export function parseRecipe(text: string, file = 'recipe.yaml'): Recipe {
   const syntax = document.errors[0];
   if (syntax !== undefined) throw new SlmError('RECIPE_INVALID', `${at(syntax.pos[0])}: ${firstLine(syntax.message)}`);
   const locate: Locate = (path, key) => at(offsetOf(document, path, key));
-  const parsed = recipeSchema.safeParse(document.toJS());
-  if (!parsed.success) throw toError(parsed.error, locate);
+  const value: unknown = document.toJS();
+  const parsed = recipeSchema.safeParse(value);
+  if (!parsed.success) throw toError(parsed.error, locate, value);
   const raw = parsed.data;
   const stages = raw.stages.map(toStage);
   checkRows(stages, raw.report, locate);
@@ -113,30 +114,54 @@ function checkRows(
   if (report.final !== undefined) need(report.final, ['report', 'final']);
 }
 
-function toError(error: z.ZodError, locate: Locate): SlmError {
+function toError(error: z.ZodError, locate: Locate, value: unknown): SlmError {
   const unknown = error.issues.find((issue) => issue.code === 'unrecognized_keys');
   if (unknown?.code === 'unrecognized_keys') {
     const key = unknown.keys[0]!;
-    const candidates = keysAt(unknown.path);
+    const candidates = keysAt(unknown.path, value);
     const near = nearest(key, candidates);
     const hint = near === undefined ? `known here: ${candidates.join(', ')}` : `did you mean "${near}"?`;
     return new SlmError('RECIPE_UNKNOWN_KEY', `${locate(unknown.path, key)}: unknown key "${key}" (${hint})`);
   }
   const issue = error.issues[0]!;
   const where = issue.path.map(String).join('.') || 'recipe';
-  return new SlmError('RECIPE_INVALID', `${locate(issue.path)}: ${where}: ${issue.message}`);
+  return new SlmError('RECIPE_INVALID', `${locate(issue.path)}: ${where}: ${issue.message}${slipHint(issue, value)}`);
+}
+
+/** The allowed value that a wrong one is a slip of. */
+function slipHint(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code !== 'invalid_value') return '';
+  const given = valueAt(value, issue.path);
+  const near = typeof given === 'string' ? nearest(given, issue.values.map(String)) : undefined;
+  return near === undefined ? '' : ` (did you mean "${near}"?)`;
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined | null)?.[part], value);
 }
 
 interface JsonSchema {
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly properties?: Readonly<Record<string, JsonSchema & { readonly const?: unknown }>>;
   readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
 }
 
-/** The keys the schema knows at `path`. */
-function keysAt(path: Path): readonly string[] {
-  let schema: JsonSchema | undefined = z.toJSONSchema(recipeSchema, { io: 'input', reused: 'inline' }) as JsonSchema;
-  for (const part of path) schema = typeof part === 'number' ? schema?.items : schema?.properties?.[String(part)];
-  return Object.keys(schema?.properties ?? {});
+/** The keys the schema knows at `path`; of alternatives told apart by a constant, those of the one that `value` is. */
+function keysAt(path: Path, value: unknown): readonly string[] {
+  let schemas = [z.toJSONSchema(recipeSchema, { io: 'input', reused: 'inline' }) as JsonSchema];
+  for (const [index, part] of [...path, undefined].entries()) {
+    const here = valueAt(value, path.slice(0, index)) as Record<string, unknown> | undefined;
+    const alternatives = schemas.flatMap((schema) => schema.anyOf ?? schema.oneOf ?? [schema]);
+    const matching = alternatives.filter(({ properties = {} }) =>
+      Object.entries(properties).every(([key, member]) => member.const === undefined || member.const === here?.[key]),
+    );
+    if (part === undefined) return matching.flatMap(({ properties }) => Object.keys(properties ?? {}));
+    schemas = matching
+      .map((schema) => (typeof part === 'number' ? schema.items : schema.properties?.[String(part)]))
+      .filter((schema) => schema !== undefined);
+  }
+  return [];
 }
 
 /** Start of the node at `path`, or of its nearest ancestor that is there; with `key`, of that key inside it. */

