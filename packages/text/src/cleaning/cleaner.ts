@@ -64,7 +64,7 @@ export async function createCleaner(
 }
 
 /** The language of a text as ISO 639-1 by the package `eld` (n-grams, 60 languages), when it is sure of it. */
-async function languageDetector(): Promise<(text: string) => string | undefined> {
+export async function languageDetector(): Promise<(text: string) => string | undefined> {
   const { eld } = await import('eld/extrasmall');
   return (text) => {
     // The beginning tells; work stays bounded.

@@ -165,12 +165,40 @@ async function cardConfigs(folder: string): Promise<Configs> {
   return found;
 }
 
+/** The splits of a folder's files by name; none where nothing names one, as in a single file. Throws as {@link findDataFiles}. */
+export async function splitsOf(path: string, config?: string): Promise<readonly string[]> {
+  if ((await stat(path).catch(() => undefined))?.isDirectory() !== true) return [];
+  const names = (await filesBelow(path)).map((file) => relative(path, file).split(sep).join('/'));
+  if (labelFolders(path, names, undefined) !== undefined) return [];
+  return Object.keys(splitFiles(path, names, await cardConfigs(path), config));
+}
+
 function chooseFiles(
   folder: string,
   names: readonly string[],
   configs: Configs,
   { split, config }: { readonly split?: string; readonly config?: string },
 ): readonly string[] {
+  const splits = splitFiles(folder, names, configs, config);
+  const available = Object.keys(splits);
+  if (available.length === 0 && split === undefined) return dataFileNames(names);
+  const wanted = split ?? (available.length === 1 ? available[0] : undefined);
+  const found = wanted === undefined ? undefined : (splits[wanted] ?? splits[splitAliases[wanted] ?? '']);
+  if (found === undefined) throw choice(folder, 'split', split, available);
+  return found;
+}
+
+function dataFileNames(names: readonly string[]): readonly string[] {
+  return names.filter((name) => formatOfName(name) !== undefined && !/(^|\/)dataset_infos?\.json$/.test(name));
+}
+
+/** Files by split, as a data set card says it, else as their names do. */
+function splitFiles(
+  folder: string,
+  names: readonly string[],
+  configs: Configs,
+  config: string | undefined,
+): Readonly<Record<string, readonly string[]>> {
   const configNames = Object.keys(configs);
   const splits: Record<string, readonly string[]> = {};
   if (configNames.length > 0) {
@@ -184,16 +212,12 @@ function chooseFiles(
       splits[name] = names.filter((file) => expressions.some((expression) => expression.test(file)));
     }
   } else {
-    const data = names.filter((name) => formatOfName(name) !== undefined && !/(^|\/)dataset_infos?\.json$/.test(name));
-    const named = data.filter((name) => splitOfName(name) !== undefined);
-    if (named.length === 0 && split === undefined) return data;
-    for (const name of named) splits[splitOfName(name)!] = [...(splits[splitOfName(name)!] ?? []), name];
+    for (const name of dataFileNames(names)) {
+      const split = splitOfName(name);
+      if (split !== undefined) splits[split] = [...(splits[split] ?? []), name];
+    }
   }
-  const available = Object.keys(splits);
-  const wanted = split ?? (available.length === 1 ? available[0] : undefined);
-  const found = wanted === undefined ? undefined : (splits[wanted] ?? splits[splitAliases[wanted] ?? '']);
-  if (found === undefined) throw choice(folder, 'split', split, available);
-  return found;
+  return splits;
 }
 
 function choice(folder: string, what: string, given: string | undefined, available: readonly string[]): SlmError {

@@ -49,6 +49,8 @@ export interface OpenRowsOptions {
   readonly maxRowBytes?: number;
 }
 
+const defaultMaxRowBytes = 1 << 24;
+
 /** What came of an input so far. */
 export interface InputAccount {
   readonly path: string;
@@ -95,6 +97,24 @@ export function openRows(options: OpenRowsOptions): RowStream {
   };
 }
 
+/**
+ * The records of an input as they lie in its files, with all their columns; wrong ones say why. Text without fields has
+ * `text`, and in folders of labels also `label` and `id`. Throws as {@link openRows} does where a file cannot be read.
+ */
+export async function* openRecords(
+  input: RowInput,
+  options: { readonly maxRowBytes?: number } = {},
+): AsyncGenerator<SourceRecord> {
+  checkOptions({ inputs: [input], ...options });
+  const { files } = await findDataFiles(input);
+  const all: ChooseColumns = (_, present) => present;
+  for (const file of files) {
+    for await (const { record } of fileRecords(file, input, options.maxRowBytes ?? defaultMaxRowBytes, all)) {
+      yield record;
+    }
+  }
+}
+
 function checkOptions(options: OpenRowsOptions): void {
   const fail = (what: string, expected: string, got: unknown) => {
     throw new SlmError('DATA_OPTION', `${what}: expected ${expected}, got ${String(got)}`);
@@ -134,7 +154,7 @@ interface MutableAccount {
 }
 
 async function* inputRows(input: RowInput, options: OpenRowsOptions, account: MutableAccount): AsyncGenerator<TextRow> {
-  const { onBadRow = 'error', maxRowBytes = 1 << 24 } = options;
+  const { onBadRow = 'error', maxRowBytes = defaultMaxRowBytes } = options;
   const bad = (error: SlmError): void => {
     if (onBadRow === 'error') throw error;
     account.bad++;
@@ -175,11 +195,19 @@ interface FileRecord {
   readonly names?: Readonly<Record<string, readonly string[]>>;
 }
 
-async function* fileRecords(file: DataFile, input: RowInput, maxRowBytes: number): AsyncGenerator<FileRecord> {
+/** The columns of a table to read, of those present; throws where one that is needed is not. */
+type ChooseColumns = (where: string, present: readonly string[], columns: RowColumns) => readonly string[];
+
+async function* fileRecords(
+  file: DataFile,
+  input: RowInput,
+  maxRowBytes: number,
+  choose: ChooseColumns = checkColumns,
+): AsyncGenerator<FileRecord> {
   const { path } = file;
   const { columns = {}, encoding } = input;
   if (file.format === 'parquet') {
-    yield* parquetRows(path, columns);
+    yield* parquetRows(path, columns, choose);
     return;
   }
   const shown = path === stdinPath ? 'stdin' : path;
@@ -190,7 +218,7 @@ async function* fileRecords(file: DataFile, input: RowInput, maxRowBytes: number
   if (format === 'parquet') {
     await source.return(undefined);
     await bytes.return(undefined);
-    yield* parquetRows(path, columns);
+    yield* parquetRows(path, columns, choose);
     return;
   }
   if (format === 'document') {
@@ -221,7 +249,7 @@ async function* fileRecords(file: DataFile, input: RowInput, maxRowBytes: number
   let checked = false;
   for await (const record of records) {
     if (!checked && 'fields' in record) {
-      checkColumns(shown, Object.keys(record.fields), columns);
+      choose(shown, Object.keys(record.fields), columns);
       checked = true;
     }
     yield { record, columns };
@@ -230,9 +258,9 @@ async function* fileRecords(file: DataFile, input: RowInput, maxRowBytes: number
 
 const nulText = 'expected text, got a NUL character (a binary or damaged file?)';
 
-async function* parquetRows(path: string, columns: RowColumns): AsyncGenerator<FileRecord> {
+async function* parquetRows(path: string, columns: RowColumns, choose: ChooseColumns): AsyncGenerator<FileRecord> {
   const file = await openParquet(path);
-  const wanted = checkColumns(path, file.columns, columns);
+  const wanted = choose(path, file.columns, columns);
   for await (const record of file.records(wanted)) yield { record, columns, names: file.classNames };
 }
 
