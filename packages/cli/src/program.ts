@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { compareCommand } from './commands/compare.ts';
+import { dataCommand } from './commands/data.ts';
 import { diffCommand } from './commands/diff.ts';
 import { distillCommand } from './commands/distill.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -46,6 +47,7 @@ export function createProgram(setExitCode: SetExitCode): Command {
     predictCommand,
     serveCommand,
     inspectCommand,
+    dataCommand,
     tokenizerCommand,
     cleanCommand,
     diffCommand,

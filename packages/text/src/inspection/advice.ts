@@ -1,3 +1,4 @@
+import { standardCleaning } from '../cleaning/standard.ts';
 import type { Advice, AdviceCode, CleaningTrial, DataInspection } from './data-inspection.ts';
 import type { LabelConflict } from './equal-texts.ts';
 
@@ -50,7 +51,7 @@ const rules: Readonly<Record<AdviceCode, Rule>> = {
   duplicates: ({ duplicates: { equal, near }, rows }) => {
     const parts = [
       ...(equal.rows > 0.005 * rows ? [`${share(equal.rows, rows)} of the rows repeat an earlier text`] : []),
-      ...(near.rows > 0.005 * near.compared ? [`${share(near.rows, near.compared)} nearly do`] : []),
+      ...(near.rows > 0.005 * near.compared ? [`${share(near.rows, near.compared)} nearly repeat one`] : []),
     ];
     return parts.length === 0 ? undefined : `${parts.join(', ')}: remove duplicates before splitting`;
   },
@@ -111,7 +112,8 @@ export function adviceFor(inspection: Omit<DataInspection, 'advice'>): readonly 
 function cleaningText(trial: CleaningTrial): string | undefined {
   if (!isWorthIt(trial)) return undefined;
   const { step, holds } = { step: trial.step.step, ...worth[trial.step.step]! };
-  return `${percent(trial.share)} of rows hold ${holds}: add the step ${step}`;
+  const standard = standardCleaning.some((other) => other.step === step);
+  return `${percent(trial.share)} of rows hold ${holds}: ${standard ? 'the standard steps mend it' : `add the step ${step}`}`;
 }
 
 function conflictText(conflicts: readonly LabelConflict[], noun: string, have: string): string | undefined {

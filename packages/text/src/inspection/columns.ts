@@ -20,6 +20,8 @@ export interface FoundColumns {
 
 const recordsRead = 50_000;
 const columnsRead = 500;
+/** Names that leave no doubt. */
+const plainLabelName = /^(?:label|labels|class|category|target)$/i;
 
 /**
  * Looks at the first 50,000 records of an input and says what its columns hold: the text is the longest that people
@@ -67,7 +69,7 @@ export function chooseColumns(columns: readonly ColumnProfile[]): Omit<FoundColu
   );
   const labels = ranked(
     ({ kind, name }) => kind === 'category' && name !== texts[0]?.name,
-    ({ name }) => (isUsualName(name, 'label') ? 1 : 0),
+    ({ name }) => (plainLabelName.test(name) ? 2 : isUsualName(name, 'label') ? 1 : 0),
   );
   const first = (kind: ColumnProfile['kind']) => {
     const found = columns.filter((column) => column.kind === kind && column.missing === 0);

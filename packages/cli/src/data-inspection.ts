@@ -1,0 +1,83 @@
+import { dirname, resolve } from 'node:path';
+import { SlmError } from '@slm-compress/onnx';
+import {
+  type DataInspection,
+  type FoundColumns,
+  findColumns,
+  type InspectedInput,
+  inspectData,
+  loadTokenizer,
+  type RowColumns,
+  splitsOf,
+} from '@slm-compress/text';
+
+/** The account of a data set with the columns it was made from. */
+export interface InspectedData extends DataInspection {
+  /** The columns of the first input. */
+  readonly columns: FoundColumns['columns'];
+  /** What was read as what. */
+  readonly read: { readonly text?: string; readonly label?: string };
+}
+
+export interface InspectOptions {
+  readonly text?: string;
+  readonly label?: string;
+  /** A tokenizer folder. */
+  readonly tokenizer?: string;
+  readonly sample?: number;
+  readonly seed?: number;
+  readonly examples?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (rows: number) => void;
+}
+
+/** Inspects a file, pattern or folder of data, or the data of a recipe. */
+export async function inspectPath(path: string, options: InspectOptions = {}): Promise<InspectedData> {
+  const { text, label, tokenizer: folder, ...others } = options;
+  const inputs = /\.ya?ml$/i.test(path) ? await recipeInputs(path) : await pathInputs(path);
+  const named = { ...(text === undefined ? {} : { text }), ...(label === undefined ? {} : { label }) };
+  const found = await findColumns(inputs[0]!);
+  const given = { ...inputs[0]!.columns, ...named };
+  const read = { ...likelyColumns(found), ...given };
+  const tokenizer = folder === undefined ? undefined : await loadTokenizer(folder);
+  const inspection = await inspectData({
+    inputs: inputs.map((input) => ({ ...input, columns: { ...read, ...input.columns, ...named } })),
+    ...others,
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+  });
+  return { ...inspection, columns: found.columns, read };
+}
+
+/** The likeliest text and label, for columns that do not have the names expected anyway. */
+export function likelyColumns({ columns, texts, labels }: FoundColumns): RowColumns {
+  const [text, label] = [texts[0], labels[0]];
+  const chat = columns.find(({ name }) => name === text)?.kind === 'messages';
+  return {
+    ...(text === undefined ? {} : chat ? { messages: text } : { text }),
+    ...(label === undefined ? {} : { label }),
+  };
+}
+
+/** The inputs that a path stands for: one, or of a folder with splits one each. */
+export async function pathInputs(path: string): Promise<readonly InspectedInput[]> {
+  const splits = await splitsOf(path);
+  return splits.length > 1 ? splits.map((split) => ({ path, split, part: split })) : [{ path }];
+}
+
+async function recipeInputs(file: string): Promise<readonly InspectedInput[]> {
+  const { readRecipe } = await import('@slm-compress/compress');
+  const { data } = await readRecipe(file);
+  const place = (input: InspectedInput, part: string): InspectedInput => {
+    if (input.path.startsWith('npm:')) {
+      throw new SlmError('DATA_SOURCE', `${file}: expected data files to inspect, got ${input.path}`);
+    }
+    const path = resolve(dirname(file), input.path);
+    const columns = { ...data.columns, ...input.columns };
+    return { ...input, path, columns, ...(given.length === 0 ? {} : { part }) };
+  };
+  const own: readonly InspectedInput[] = data.inputs ?? [{ path: data.source! }];
+  const given = (['validation', 'test'] as const).flatMap((part) =>
+    (data[part] ?? []).map((input) => ({ input, part })),
+  );
+  return [...own.map((input) => place(input, 'train')), ...given.map(({ input, part }) => place(input, part))];
+}

