@@ -46,6 +46,14 @@ export { type RowFormat, splitsOf } from './sources/data-files.ts';
 export * from './sources/open-rows.ts';
 export type { ChatMessage, RowColumns, TextRow } from './sources/text-row.ts';
 export * from './split.ts';
+export type {
+  EncodedText,
+  EncodeOptions,
+  Encoding,
+  TokenWindow,
+  WindowOptions,
+} from './tokenizer/encode-text.ts';
+export type { Side, TruncationStrategy } from './tokenizer/truncation.ts';
 export * from './tokenizer.ts';
 export {
   type SpecialRole,

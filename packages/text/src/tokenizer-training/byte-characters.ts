@@ -16,3 +16,10 @@ export function toByteCharacters(word: string): string {
   for (const byte of Buffer.from(word)) made += byteCharacters[byte]!;
   return made;
 }
+
+const bytesByCharacter = new Map(byteCharacters.map((character, byte) => [character, byte]));
+
+/** The byte that a byte-level character stands for. */
+export function fromByteCharacter(character: string): number | undefined {
+  return bytesByCharacter.get(character);
+}
