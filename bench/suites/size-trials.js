@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createRng, summarizeModel } from '@slm-compress/onnx';
 import { openPool } from '@slm-compress/runtime';
 import { loadTokenizer, readDataFolder } from '@slm-compress/text';
-import { buildBertClassifier, train } from '@slm-compress/trainer';
+import { buildBertClassifier, classification, train } from '@slm-compress/trainer';
 
 const [run, trialsFile] = process.argv.slice(2);
 if (run === undefined || trialsFile === undefined) {
@@ -49,22 +49,24 @@ for (const { seeds = [1], maxLength = 128, ...trial } of JSON.parse(readFileSync
     let steps = 0;
     const events = train({
       model,
-      loss: { kind: 'cross-entropy' },
-      train: training,
-      validation,
+      task: classification({
+        loss: { kind: 'cross-entropy' },
+        train: training,
+        validation,
+        tokenDropout: trial.tokenDropout ?? 0,
+        maskId: tokenizer.maskId,
+      }),
       openPool,
       seed,
       epochs: trial.epochs,
       learningRate: trial.learningRate,
       dropout,
-      tokenDropout: trial.tokenDropout ?? 0,
-      maskId: tokenizer.maskId,
       weightDecay: trial.weightDecay ?? 0.01,
       tokenBudget: trial.tokenBudget ?? 4096,
     });
     for await (const event of events) {
       if (event.kind === 'step') steps = event.step;
-      if (event.kind === 'epoch') epochs.push(event);
+      if (event.kind === 'validation') epochs.push(event);
     }
     const best = epochs.filter((epoch) => epoch.best).at(-1);
     const points = (value) => Math.round(value * 1e4) / 100;
@@ -77,12 +79,9 @@ for (const { seeds = [1], maxLength = 128, ...trial } of JSON.parse(readFileSync
         steps,
         seconds: Math.round((performance.now() - started) / 1000),
         bestEpoch: best.epoch,
-        validationAccuracy: points(best.validationAccuracy),
+        validationAccuracy: points(best.metrics.accuracy),
         validationLoss: Math.round(best.validationLoss * 1e4) / 1e4,
-        history: epochs.map((epoch) => [
-          points(epoch.validationAccuracy),
-          Math.round(epoch.validationLoss * 1e4) / 1e4,
-        ]),
+        history: epochs.map((epoch) => [points(epoch.metrics.accuracy), Math.round(epoch.validationLoss * 1e4) / 1e4]),
       }),
     );
   }

@@ -2,7 +2,8 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { createRng } from '@slm-compress/onnx';
 import { openPool } from '@slm-compress/runtime';
-import { buildBertClassifier, buildTrainingStep, train } from '@slm-compress/trainer';
+import { buildBertClassifier, buildTrainingStep, classification, train } from '@slm-compress/trainer';
+import { resolveOptimizer } from '../../packages/trainer/dist/optimizer.js';
 import { openOptimizerState } from '../../packages/trainer/dist/optimizer-state.js';
 import { createFeeds, maskBytes, reserveMasks } from '../../packages/trainer/dist/shard-feeds.js';
 
@@ -28,12 +29,13 @@ const makeData = (count) => ({
 });
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const data = makeData(BATCH * STEPS);
+const task = classification({ loss: { kind: 'cross-entropy' }, train: data, validation: makeData(8) });
 console.log(
   `${cpus()[0].model}, ${availableParallelism()} cores, load ${loadavg()[0].toFixed(1)}, node ${process.version}`,
 );
 
 for (const workers of [1, 2, 1, 2]) {
-  const shared = { model, loss: { kind: 'cross-entropy' }, train: data, validation: makeData(8), openPool };
+  const shared = { model, task, openPool };
   const times = [];
   let last = 0;
   for await (const event of train({ ...shared, workers, epochs: 1, tokenBudget, learningRate: 1e-3, seed: 1 })) {
@@ -48,23 +50,19 @@ for (const workers of [1, 2, 1, 2]) {
 }
 
 // The same step by parts, one worker, nothing overlapped.
-const step = buildTrainingStep(model, { kind: 'cross-entropy' }, { dropout: 0.1 });
+const step = buildTrainingStep(model, task, { dropout: 0.1 });
 const { state, reserved: masks } = openOptimizerState(step, model.graph.initializers, {
   rows: tokenBudget,
-  adamw: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
+  optimizer: resolveOptimizer({ kind: 'adamw' }),
+  settings: new Map(
+    step.parameters.map(({ name, dims }) => [
+      name,
+      { frozen: false, learningRateScale: 1, weightDecay: dims.length > 1 ? 0.01 : 0 },
+    ]),
+  ),
   reserve: (plan) => reserveMasks(plan, maskBytes(step, tokenBudget, SHARDS)),
 });
-const prepare = createFeeds({
-  step,
-  data,
-  shards: SHARDS,
-  padId: 0,
-  tokenDropout: 0,
-  maskId: -1,
-  seed: 1,
-  arena: state.arena,
-  masks,
-});
+const feeds = createFeeds({ step, examples: task.train, shards: SHARDS, seed: 1, arena: state.arena, masks });
 const parts = { feeds: [], session: [], accumulate: [], norm: [], adamw: [] };
 const timed = async (name, body) => {
   const begun = performance.now();
@@ -75,7 +73,7 @@ const timed = async (name, body) => {
 const engine = await openPool(step.model, { workers: 1, memoryPattern: false });
 for (let at = 0; at < STEPS; at++) {
   const batch = Array.from({ length: BATCH }, (_, i) => at * BATCH + i);
-  const { shards } = await timed('feeds', () => prepare(batch, at));
+  const shards = await timed('feeds', () => feeds.withMasks(feeds.prepare([batch], at).parts[0], at));
   const made = await timed('session', () =>
     Promise.all(shards.map((shard) => engine.run({ ...shard, ...state.weights }))),
   );

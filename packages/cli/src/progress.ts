@@ -115,10 +115,10 @@ function headline(event: StageEvent): string | undefined {
     case 'note':
       return `  ${event.message}`;
     case 'train':
-      if (event.event.kind === 'epoch') {
-        const { epoch, validationLoss, validationAccuracy } = event.event;
-        const figures = `validation loss ${validationLoss.toFixed(4)}, accuracy ${validationAccuracy.toFixed(4)}`;
-        return `  epoch ${epoch}: ${figures}${event.event.best ? ' (best)' : ''}`;
+      if (event.event.kind === 'validation') {
+        const { epoch, validationLoss, metrics, best } = event.event;
+        const figures = Object.entries(metrics).map(([name, value]) => `, ${name} ${value.toFixed(4)}`);
+        return `  epoch ${epoch}: validation loss ${validationLoss.toFixed(4)}${figures.join('')}${best ? ' (best)' : ''}`;
       }
       return event.event.kind === 'resumed' ? `  goes on from step ${event.event.step}` : undefined;
     default:

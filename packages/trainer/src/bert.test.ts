@@ -9,7 +9,9 @@ import { expect, test } from 'vitest';
 import { bertWeights, buildBertClassifier } from './bert.ts';
 import { type BertConfig, fromHfConfig, toHfConfig } from './config.ts';
 import { fromHfWeights, toHfWeights } from './hf-weights.ts';
+import type { Loss } from './loss.ts';
 import { decodeSafetensors } from './safetensors.ts';
+import { classification } from './tasks/classification.ts';
 import { buildTrainingStep } from './training-step.ts';
 
 const read = (name: string) => readFileSync(new URL(`../goldens/${name}`, import.meta.url));
@@ -27,6 +29,9 @@ const tiny: BertConfig = {
   dropout: 0.1,
 };
 const numbers = (tensor: Tensor) => Array.from(tensor.data as Float32Array);
+
+const none = { ids: [], labels: new Int32Array() };
+const task = (loss: Loss) => classification({ loss, train: none, validation: none });
 
 function expectClose(got: readonly number[], expected: readonly number[], tolerance: number) {
   expect(got.length).toBe(expected.length);
@@ -53,7 +58,7 @@ test('logits, loss and every gradient are those of transformers', async () => {
   await using engine = await openEngine(model);
   const { logits } = await engine.run({ input_ids: golden.get('ids')!, attention_mask: golden.get('mask')! });
   expectClose(numbers(logits!), numbers(golden.get('logits')!), 1e-5);
-  const step = buildTrainingStep(model, { kind: 'cross-entropy' });
+  const step = buildTrainingStep(model, task({ kind: 'cross-entropy' }));
   const made = await runStep(model, step);
   expectClose(numbers(made.loss!), numbers(golden.get('loss')!), 1e-5);
   const gradients = new Map(
@@ -62,13 +67,12 @@ test('logits, loss and every gradient are those of transformers', async () => {
   gradients.set('bert.embeddings.token_type_embeddings.weight', float32(new Float32Array(16), [2, 8]));
   const expected = fromHfWeights(config, gradients);
   for (const parameter of step.parameters) {
-    let got = numbers(made[parameter.gradient]!);
-    if (parameter.indices !== undefined) {
+    const { output, indices } = parameter.gradients[0]!;
+    let got = numbers(made[output]!);
+    if (indices !== undefined) {
       const width = parameter.dims[1]!;
       const ids =
-        parameter.indices === 'input_ids'
-          ? Array.from(golden.get('ids')!.data as BigInt64Array, Number)
-          : [0, 1, 2, 3, 4, 5];
+        indices === 'input_ids' ? Array.from(golden.get('ids')!.data as BigInt64Array, Number) : [0, 1, 2, 3, 4, 5];
       const table = new Array<number>(parameter.dims[0]! * width).fill(0);
       for (const [row, id] of ids.entries())
         for (let i = 0; i < width; i++) table[id * width + i]! += got[row * width + i]!;
@@ -146,7 +150,9 @@ test.each([
       ),
     ]),
   );
-  const step = buildTrainingStep(model, { kind: 'distillation', temperature: 2, hardWeight: 0.3 }, { dropout: 0.25 });
+  const step = buildTrainingStep(model, task({ kind: 'distillation', temperature: 2, hardWeight: 0.3 }), {
+    dropout: 0.25,
+  });
   await using engine = await openReference(step.model, { precision: 'float64' });
   const rng = createRng(9);
   const feeds: Record<string, Tensor> = {
@@ -171,8 +177,8 @@ test.each([
     const run = await engine.run({ ...feeds, [name]: { type: 'float64', dims: weights[name]!.dims, data } });
     return Number((run.loss!.data as Float64Array)[0]);
   };
-  for (const parameter of step.parameters.filter((p) => p.indices === undefined)) {
-    const gradient = made[parameter.gradient]!.data as Float64Array;
+  for (const parameter of step.parameters.filter((p) => p.gradients[0]!.indices === undefined)) {
+    const gradient = made[parameter.gradients[0]!.output]!.data as Float64Array;
     const at = rng.integer(gradient.length);
     const x = Number((weights[parameter.name]!.data as Float32Array)[at]);
     const h = 1e-4;

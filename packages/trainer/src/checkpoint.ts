@@ -4,22 +4,23 @@ import { join } from 'node:path';
 import type { Tensor } from '@slm-compress/onnx';
 import { float32, isSlmError, SlmError } from '@slm-compress/onnx';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
-import type { EpochRecord, ResolvedOptions, TrainingData } from './train-options.ts';
+import { bytesOf } from './tasks/sequences.ts';
+import type { ResolvedOptions, ValidationRecord } from './train-options.ts';
 import type { TrainingStep } from './training-step.ts';
 
 /** Where a training stands, beside its tensors. */
 export interface TrainProgress {
   /** Steps done. */
   readonly step: number;
-  readonly history: readonly EpochRecord[];
-  /** Sum of the losses of the present epoch's steps. */
+  readonly history: readonly ValidationRecord[];
+  /** Sum of the losses of the steps since the last validation. */
   readonly lossSum: number;
 }
 
 /** The flat tensors of a training by name; `best` is absent before the first validation. */
 export type TrainTensors = Readonly<Record<string, Float32Array>>;
 
-const FORMAT = 1;
+const FORMAT = 2;
 const KEY = 'slm_compress_checkpoint';
 
 /** The checkpoint file of a folder. */
@@ -28,23 +29,23 @@ export function checkpointPath(folder: string): string {
 }
 
 /**
- * SHA-256 of all that determines a training's result: options, data and initial weights. The number of workers, the
+ * SHA-256 of all that determines a training's result: options, task with its data, and initial weights. The number of workers, the
  * folder and the checkpoint interval are not part of it.
  */
 export function trainingDigest(options: ResolvedOptions, step: TrainingStep): string {
   const hash = createHash('sha256');
-  const { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, optimizer } = options;
-  const { weightDecay, parameterRules, layerDecay, averageDecay, clipNorm } = options;
-  const { seed, dropout, tokenDropout, maskId, padId, patience } = options;
-  const sizes = { loss, shards, epochs, tokenBudget, maxBatch, learningRate, schedule, warmup, optimizer };
-  const rates = { weightDecay, parameterRules, layerDecay, averageDecay, clipNorm: String(clipNorm) };
-  hash.update(JSON.stringify({ ...sizes, ...rates, seed, dropout, tokenDropout, maskId, padId, patience }));
+  const { shards, accumulate, epochs, maxSteps, validateEverySteps, tokenBudget, maxBatch } = options;
+  const { learningRate, schedule, warmup, optimizer, weightDecay, parameterRules, layerDecay, averageDecay } = options;
+  const { clipNorm, seed, dropout, patience } = options;
+  const sizes = { shards, accumulate, epochs, maxSteps, validateEverySteps, tokenBudget, maxBatch };
+  const rates = { learningRate, schedule, warmup, optimizer, weightDecay, parameterRules, layerDecay, averageDecay };
+  hash.update(JSON.stringify({ ...sizes, ...rates, clipNorm: String(clipNorm), seed, dropout, patience }));
+  options.task.hash((data) => hash.update(data));
   hash.update(JSON.stringify(step.parameters));
   hash.update(JSON.stringify(step.model.graph.nodes.map((node) => [node.opType, node.inputs, node.outputs])));
   for (const [name, { type, data }] of options.model.graph.initializers) {
     if (type === 'float32') hash.update(name).update(bytesOf(data as Float32Array));
   }
-  for (const data of [options.train, options.validation]) hashData(hash, data);
   return hash.digest('hex');
 }
 
@@ -116,15 +117,4 @@ function checksumOf(tensors: ReadonlyMap<string, Tensor>): string {
   const hash = createHash('sha256');
   for (const [name, tensor] of tensors) hash.update(`${name}\n`).update(bytesOf(tensor.data as Float32Array));
   return hash.digest('hex');
-}
-
-function hashData(hash: ReturnType<typeof createHash>, data: TrainingData): void {
-  hash.update(JSON.stringify(data.ids.map((ids) => ids.length)));
-  for (const ids of data.ids) hash.update(bytesOf(ids));
-  hash.update(bytesOf(data.labels));
-  if (data.teacherLogits) hash.update(bytesOf(data.teacherLogits));
-}
-
-function bytesOf(data: Float32Array | Int32Array): Uint8Array {
-  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }

@@ -9,12 +9,22 @@ export type { ParameterRule } from './parameter-groups.ts';
 export * from './predict.ts';
 export * from './safetensors.ts';
 export * from './schedule.ts';
+export type {
+  DirectGradient,
+  Draw,
+  EvaluateOptions,
+  Evaluation,
+  ExampleFeeds,
+  Examples,
+  Objective,
+  Task,
+} from './task.ts';
+export * from './tasks/classification.ts';
 export { train } from './train.ts';
 export type {
-  EpochRecord,
   TrainEvent,
-  TrainingData,
   TrainOptions,
   TrainResult,
+  ValidationRecord,
 } from './train-options.ts';
 export * from './training-step.ts';

@@ -4,12 +4,13 @@ import { SlmError, scalar } from '@slm-compress/onnx';
 /**
  * What training minimises, per example:
  *
- * - `cross-entropy` with the labels, of which `labelSmoothing` is spread evenly over all classes;
+ * - `cross-entropy` with the labels, of which `labelSmoothing` is spread evenly over all classes; `classWeights` weigh
+ *   the classes, the mean being over the weights of the labels (as PyTorch's does);
  * - `distillation` (Hinton et al., 2015): hardWeight · CE(labels) +
  *   (1 − hardWeight) · T² · KL(softmax(teacher / T) ‖ softmax(student / T)).
  */
 export type Loss =
-  | { readonly kind: 'cross-entropy'; readonly labelSmoothing?: number }
+  | { readonly kind: 'cross-entropy'; readonly labelSmoothing?: number; readonly classWeights?: readonly number[] }
   | { readonly kind: 'distillation'; readonly temperature: number; readonly hardWeight: number };
 
 /** Throws `TRAIN_OPTIONS` for a parameter of the loss out of its range. */
@@ -20,25 +21,35 @@ export function checkLoss(loss: Loss): void {
   if (loss.kind === 'cross-entropy') {
     const smoothing = loss.labelSmoothing ?? 0;
     if (!(smoothing >= 0 && smoothing < 1)) fail('labelSmoothing', 'in [0, 1)', smoothing);
+    for (const weight of loss.classWeights ?? []) {
+      if (!(weight > 0 && Number.isFinite(weight))) fail('classWeights', 'above 0', weight);
+    }
     return;
   }
   if (!(loss.temperature > 0)) fail('temperature', 'above 0', loss.temperature);
   if (!(loss.hardWeight >= 0 && loss.hardWeight <= 1)) fail('hardWeight', 'in [0, 1]', loss.hardWeight);
 }
 
-/** Distributions `[count, classes]` that the labels stand for. */
+/** How much an example of this label weighs in the mean. */
+export function exampleWeight(label: number, loss: Loss): number {
+  return loss.kind === 'cross-entropy' ? (loss.classWeights?.[label] ?? 1) : 1;
+}
+
+/** Distributions `[count, classes]` that the labels stand for, times the weights of the classes. */
 export function targetDistributions(labels: readonly number[], classes: number, loss: Loss): Float32Array {
   const smoothing = loss.kind === 'cross-entropy' ? (loss.labelSmoothing ?? 0) : 0;
   const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
   for (const [row, label] of labels.entries()) targets[row * classes + label] = 1 - smoothing + smoothing / classes;
+  const weights = loss.kind === 'cross-entropy' ? loss.classWeights : undefined;
+  if (weights) for (const i of targets.keys()) targets[i]! *= weights[i % classes]!;
   return targets;
 }
 
 /**
- * Appends the loss to a graph: reads `logits` and new inputs `targets` `[batch, classes]`, `loss_scale` `[]` and, for
- * distillation, `teacher_logits` `[batch, classes]`; gives the scalar `loss`, the sum over the batch times `loss_scale`.
+ * Appends the loss to a graph: reads `logits` and new inputs `targets` `[batch, classes]` and, for distillation,
+ * `teacher_logits` `[batch, classes]`; gives the scalar `loss`, the sum over the batch times `scale`.
  */
-export function appendLoss(g: GraphBuilder, logits: string, classes: number, loss: Loss): string {
+export function appendLoss(g: GraphBuilder, logits: string, classes: number, loss: Loss, scale: string): string {
   return g.scope('loss/', () => {
     const targets = g.input('targets', 'float32', ['batch', classes]);
     const logProbabilities = g.op('LogSoftmax', [logits], { axis: -1 });
@@ -55,7 +66,6 @@ export function appendLoss(g: GraphBuilder, logits: string, classes: number, los
       const hard = g.op('Mul', [total, g.constant('hard_weight', scalar(loss.hardWeight))]);
       total = g.op('Add', [hard, g.op('Mul', [divergence, g.constant('soft_weight', scalar(softWeight))])]);
     }
-    const scale = g.input('loss_scale', 'float32', []);
     return g.op('Mul', [total, scale], {}, { name: 'scale', outputs: ['loss'] });
   });
 }

@@ -72,7 +72,9 @@ export function openOptimizerState<T>(
     // 16 floats: every tensor starts on a cache line.
     total += Math.ceil(count / 16) * 16;
     groups.at(-1)!.to = total;
-    scratchLength = Math.max(scratchLength, parameter.indices === undefined ? count : rows * parameter.dims.at(-1)!);
+    const sparse = parameter.gradients.some(({ indices }) => indices !== undefined);
+    const dense = parameter.gradients.some(({ indices }) => indices === undefined);
+    scratchLength = Math.max(scratchLength, dense ? count : 0, sparse ? rows * widthOf(parameter) : 0);
   }
   const plan = planArena();
   const weights = plan.reserve(total);
@@ -115,7 +117,7 @@ export function openOptimizerState<T>(
     for (let i = 0; i < list.length; i++) idsView[i] = Number(list[i]);
     scratchView.set(data);
     const table = gradients.offset + offsets.get(parameter.name)! * 4;
-    kernels.scatterAddRows(table, ids.offset, scratch.offset, list.length, parameter.dims.at(-1)!);
+    kernels.scatterAddRows(table, ids.offset, scratch.offset, list.length, widthOf(parameter));
   };
 
   const state: OptimizerState = {
@@ -126,9 +128,11 @@ export function openOptimizerState<T>(
     clear: () => kernels.clear(gradients.offset, total * 4),
     accumulate(made, feeds) {
       for (const parameter of ordered) {
-        const data = made[parameter.gradient]!.data as Float32Array;
-        if (parameter.indices === undefined) addDense(parameter, data);
-        else addRows(parameter, data, feeds[parameter.indices]!);
+        for (const { output, indices } of parameter.gradients) {
+          const data = made[output]!.data as Float32Array;
+          if (indices === undefined) addDense(parameter, data);
+          else addRows(parameter, data, feeds[indices]!);
+        }
       }
     },
     norm: () => Math.sqrt(kernels.squaredNorm(gradients.offset, total)),
@@ -154,4 +158,9 @@ export function openOptimizerState<T>(
     unflatten: (source) => new Map(Object.entries(viewsOf(Float32Array.from(source)))),
   };
   return { state, reserved };
+}
+
+/** Floats in a row of a table. */
+function widthOf({ dims }: StepParameter): number {
+  return elementCount(dims.slice(1));
 }

@@ -5,6 +5,8 @@ import { padBatch } from '@slm-compress/text';
 export interface PredictOptions {
   /** Token id of padding; 0 by default. */
   readonly padId?: number;
+  /** The output `[batch, labels]`; `logits` by default. */
+  readonly output?: string;
   /** Tokens of a batch, padding included; 4096 by default. One longer text is a batch of its own. */
   readonly tokenBudget?: number;
   /** Batches in flight; 4 by default, enough to keep a pool of that many workers busy. */
@@ -22,7 +24,7 @@ export async function predictLogits(
   data: readonly Int32Array[],
   options: PredictOptions = {},
 ): Promise<Float32Array> {
-  const { padId = 0, tokenBudget = 4096, concurrency = 4, onProgress, signal } = options;
+  const { padId = 0, output = 'logits', tokenBudget = 4096, concurrency = 4, onProgress, signal } = options;
   const batches = batchesInOrder(
     data.map((ids) => ids.length),
     tokenBudget,
@@ -42,8 +44,8 @@ export async function predictLogits(
         batch.map((index) => data[index]!),
         { padId },
       );
-      const made = (await engine.run({ input_ids: inputIds, attention_mask: attentionMask }, { outputs: ['logits'] }))
-        .logits!;
+      const feeds = { input_ids: inputIds, attention_mask: attentionMask };
+      const made = (await engine.run(feeds, { outputs: [output] }))[output]!;
       classes = made.dims[1]!;
       logits ??= new Float32Array(data.length * classes);
       for (const [row, index] of batch.entries()) {

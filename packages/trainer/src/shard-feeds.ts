@@ -1,20 +1,25 @@
-import type { Rng, Tensor, Tensors } from '@slm-compress/onnx';
-import { createRng, float32, int64, scalar } from '@slm-compress/onnx';
-import { padBatch } from '@slm-compress/text';
+import type { Tensor, Tensors } from '@slm-compress/onnx';
+import { createRng, int64, scalar } from '@slm-compress/onnx';
 import type { Arena, ArenaPlan, Region } from './arena.ts';
 import { keepThreshold } from './dropout.ts';
-import { targetDistributions } from './loss.ts';
-import type { TrainingData } from './train-options.ts';
+import type { Examples } from './task.ts';
 import type { TrainingStep } from './training-step.ts';
 
-/** The feeds of one batch, shard by shard, without the weights. */
-export interface PreparedBatch {
-  readonly shards: readonly Tensors[];
+/** The feeds of one optimizer step, part by part and shard by shard, without the weights and the dropout masks. */
+export interface PreparedStep {
+  /** Batches whose gradients are added up, each cut into shards. */
+  readonly parts: readonly (readonly PreparedShard[])[];
   /** Tokens that are not padding. */
   readonly tokens: number;
 }
 
-/** Bytes of dropout masks that a batch of `rows` padded tokens and `examples` examples needs, in `shards` shards. */
+interface PreparedShard {
+  readonly tensors: Tensors;
+  /** Number of the shard in the step. */
+  readonly index: number;
+}
+
+/** Bytes of dropout masks that a batch of `tokens` padded tokens needs, in `shards` shards. */
 export function maskBytes(step: TrainingStep, tokens: number, shards: number): number {
   // Each site of each shard starts on 16 bytes; a batch has at most as many examples as tokens.
   const slack = 16 * shards * step.sites.length;
@@ -36,76 +41,82 @@ export function cutShards(batch: readonly number[], shards: number): readonly (r
 
 export interface FeedOptions {
   readonly step: TrainingStep;
-  readonly data: TrainingData;
+  readonly examples: Examples;
   readonly shards: number;
-  readonly padId: number;
-  /** Share of the inner tokens replaced by `maskId`. */
-  readonly tokenDropout: number;
-  readonly maskId: number;
   readonly seed: number;
   readonly arena: Arena;
   readonly masks: readonly [Region, Region];
 }
 
+/** Makes the feeds of steps. */
+export interface StepFeeds {
+  /** Every shard is as the examples make it for itself, padded to its own longest text. */
+  prepare(batches: readonly (readonly number[])[], step: number): PreparedStep;
+  /** The shards of one part with their dropout masks; these last until the part after the next is asked for. */
+  withMasks(shards: readonly PreparedShard[], step: number): readonly Tensors[];
+}
+
 /**
- * Makes the feeds of batches. Every shard is padded to its own longest example. Dropout masks depend on seed, step,
- * shard, site and element alone, and dropped tokens on seed, step and shard, so that a resumed training draws those of
- * an uninterrupted one.
+ * Feeds of steps. Dropout masks depend on seed, step, shard, site and element alone, so that a resumed training draws
+ * those of an uninterrupted one.
  */
-export function createFeeds(options: FeedOptions): (batch: readonly number[], stepIndex: number) => PreparedBatch {
-  const { step, data, shards, padId, tokenDropout, maskId, seed, arena, masks } = options;
+export function createFeeds(options: FeedOptions): StepFeeds {
+  const { step: graph, examples, shards, seed, arena, masks } = options;
   const dropoutRng = createRng(seed).fork('dropout');
-  const tokenRng = createRng(seed).fork('token-dropout');
-  const threshold = keepThreshold(step.dropout);
-  return (batch, stepIndex) => {
-    const region = masks[stepIndex % 2]!;
-    const stepRng = dropoutRng.fork(stepIndex);
-    let maskOffset = region.offset;
-    let tokens = 0;
-    const mask = (dims: readonly number[], key: number): Tensor => {
-      const count = dims.reduce((product, dim) => product * dim, 1);
-      arena.kernels.dropoutMask(maskOffset, count, key, threshold);
-      const view = new Uint8Array(arena.buffer, maskOffset, count);
-      maskOffset += Math.ceil(count / 16) * 16;
-      return { type: 'uint8', dims, data: view as unknown as Uint8Array };
-    };
-    const feeds = cutShards(batch, shards).map((shard, shardIndex) => {
-      const ids = shard.map((index) => data.ids[index]!);
-      const rng = tokenRng.fork(stepIndex).fork(shardIndex);
-      const padded = padBatch(tokenDropout > 0 ? ids.map((row) => dropTokens(row, tokenDropout, maskId, rng)) : ids, {
-        padId,
-      });
-      tokens += padded.tokens;
-      const [count, length] = padded.inputIds.dims as [number, number];
-      const labels = shard.map((index) => data.labels[index]!);
-      const made: Record<string, Tensor> = {
-        input_ids: padded.inputIds,
-        attention_mask: padded.attentionMask,
-        targets: float32(targetDistributions(labels, step.labels, step.loss), [count, step.labels]),
-        loss_scale: scalar(1 / batch.length),
+  const threshold = keepThreshold(graph.dropout);
+  let turn = 0;
+  return {
+    prepare(batches, step) {
+      let index = 0;
+      const made = batches.map((batch) =>
+        cutShards(batch, shards).map((shard) => {
+          const draw = { seed, step, shard: index++ };
+          return { ...examples.feeds(shard, draw), index: draw.shard };
+        }),
+      );
+      const every = made.flat();
+      const scale = scalar(1 / every.reduce((sum, { weight }) => sum + weight, 0));
+      const parts = made.map((part) =>
+        part.map(({ tensors, index: number }) => {
+          const fed: Record<string, Tensor> = { ...tensors, loss_scale: scale };
+          if (graph.countsPositions) fed.position_ids = count(sizesOf(tensors).sequence);
+          return { tensors: fed, index: number };
+        }),
+      );
+      return { parts, tokens: every.reduce((sum, { tokens }) => sum + tokens, 0) };
+    },
+    withMasks(part, step) {
+      const region = masks[turn++ % 2]!;
+      const stepRng = dropoutRng.fork(step);
+      let offset = region.offset;
+      const mask = (dims: readonly number[], key: number): Tensor => {
+        const bytes = dims.reduce((product, dim) => product * dim, 1);
+        arena.kernels.dropoutMask(offset, bytes, key, threshold);
+        const view = new Uint8Array(arena.buffer, offset, bytes);
+        offset += Math.ceil(bytes / 16) * 16;
+        return { type: 'uint8', dims, data: view as unknown as Uint8Array };
       };
-      if (step.maxPositions !== undefined) made.position_ids = int64(Array.from({ length }, (_, at) => at));
-      if (step.loss.kind === 'distillation') made.teacher_logits = teacherRows(data.teacherLogits!, shard, step.labels);
-      const shardRng = stepRng.fork(shardIndex);
-      for (const [siteIndex, site] of step.sites.entries()) {
-        const dims = site.dims.map((dim) => (dim === 'batch' ? count : dim === 'sequence' ? length : (dim as number)));
-        made[site.input] = mask(dims, shardRng.fork(siteIndex).integer(2 ** 32) | 0);
-      }
-      return made;
-    });
-    return { shards: feeds, tokens };
+      return part.map(({ tensors, index }) => {
+        const { batch, sequence } = sizesOf(tensors);
+        const shardRng = stepRng.fork(index);
+        const drawn = graph.sites.map((site, siteIndex) => {
+          const dims = site.dims.map((dim) =>
+            dim === 'batch' ? batch : dim === 'sequence' ? sequence : (dim as number),
+          );
+          return [site.input, mask(dims, shardRng.fork(siteIndex).integer(2 ** 32) | 0)] as const;
+        });
+        return { ...tensors, ...Object.fromEntries(drawn) };
+      });
+    },
   };
 }
 
-/** A copy of `ids` with a share of the tokens between the first and the last replaced by `maskId`. */
-function dropTokens(ids: Int32Array, share: number, maskId: number, rng: Rng): Int32Array {
-  return ids.map((id, at) => (at > 0 && at < ids.length - 1 && rng.uniform() < share ? maskId : id));
+/** What `batch` and `sequence` stand for in the shapes of a shard. */
+function sizesOf(tensors: Tensors): { readonly batch: number; readonly sequence: number } {
+  const [batch = 1, sequence = 1] = tensors.input_ids?.dims ?? [];
+  return { batch, sequence };
 }
 
-function teacherRows(logits: Float32Array, shard: readonly number[], classes: number): Tensor {
-  const rows = new Float32Array(shard.length * classes);
-  for (const [row, index] of shard.entries()) {
-    rows.set(logits.subarray(index * classes, (index + 1) * classes), row * classes);
-  }
-  return float32(rows, [shard.length, classes]);
+function count(length: number): Tensor {
+  return int64(Array.from({ length }, (_, at) => at));
 }

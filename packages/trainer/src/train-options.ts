@@ -1,27 +1,15 @@
 import type { Model, OpenEngine, OpenPool } from '@slm-compress/onnx';
 import { SlmError } from '@slm-compress/onnx';
-import type { Loss } from './loss.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { ParameterRule } from './parameter-groups.ts';
 import type { Schedule } from './schedule.ts';
-import type { TrainingStep } from './training-step.ts';
-
-/** Tokenized examples with their class ids. */
-export interface TrainingData {
-  /** Token ids of each example, special tokens included, without padding. */
-  readonly ids: readonly Int32Array[];
-  /** Class id of each example. */
-  readonly labels: Int32Array;
-  /** Teacher's logits `[examples, labels]`, for the distillation loss. */
-  readonly teacherLogits?: Float32Array;
-}
+import type { Task } from './task.ts';
 
 export interface TrainOptions {
-  /** A classifier with inputs `input_ids`, `attention_mask` and output `logits`; its weights are the start. */
+  /** Its weights are the start. */
   readonly model: Model;
-  readonly loss: Loss;
-  readonly train: TrainingData;
-  readonly validation: TrainingData;
+  /** What is learned: `classification({...})`, `languageModel({...})`, … */
+  readonly task: Task;
   /** Opens the workers that run the step. */
   readonly openPool: OpenPool;
   /** Opens the engine of the calling thread, used when `workers` is 0. */
@@ -30,7 +18,14 @@ export interface TrainOptions {
   readonly workers?: number;
   /** Parts each batch is cut into, whatever the number of workers; changes the rounding of the result. 4 by default. */
   readonly shards?: number;
+  /** Batches whose gradients make one step; 1 by default. */
+  readonly accumulate?: number;
+  /** Passes over the examples. */
   readonly epochs: number;
+  /** Stops after this many steps, and the schedule ends there, when the epochs have more. */
+  readonly maxSteps?: number;
+  /** Validates after every so many steps, and after the last; at the end of each epoch by default. */
+  readonly validateEverySteps?: number;
   /** Tokens of a batch, padding included; 4096 by default. */
   readonly tokenBudget?: number;
   /** Most examples in a batch; no bound by default. */
@@ -59,35 +54,29 @@ export interface TrainOptions {
   readonly seed: number;
   /** Share of hidden activations dropped at each site; 0.1 by default. */
   readonly dropout?: number;
-  /**
-   * Share of the training tokens replaced by `maskId`, drawn anew at every step; 0 by default. The first and the last
-   * token of an example stay, as `[CLS]` and `[SEP]` stand there. Keeps small data sets from being learned by heart.
-   */
-  readonly tokenDropout?: number;
-  /** Token id that stands for a dropped token (`[MASK]`); needed when `tokenDropout` is above 0. */
-  readonly maskId?: number;
-  /** Token id of padding; 0 by default. */
-  readonly padId?: number;
-  /** Stops after this many epochs without a better one; never by default. */
+  /** Stops after this many validations without a better one; never by default. */
   readonly patience?: number;
   /** Folder of `checkpoint.safetensors`; a checkpoint of the same training found there is continued. */
   readonly checkpointDir?: string;
-  /** Steps between checkpoints; only at the end of each epoch by default. */
+  /** Steps between checkpoints; after each validation in any case. */
   readonly checkpointEverySteps?: number;
   /** Stops between steps, after writing a checkpoint: the generator throws `ABORTED`. */
   readonly signal?: AbortSignal;
 }
 
-/** One epoch as it is kept in the history. */
-export interface EpochRecord {
+/** One validation as it is kept in the history. */
+export interface ValidationRecord {
+  /** Steps done. */
+  readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
-  /** Mean of the training loss over the epoch's steps, dropout on. */
+  /** Mean of the training loss over the steps since the last validation, dropout on. */
   readonly trainingLoss: number;
-  /** Mean cross-entropy of the validation labels. */
+  /** Mean loss of the validation examples. */
   readonly validationLoss: number;
-  readonly validationAccuracy: number;
-  /** Whether it was the best epoch so far: highest accuracy, of equals the lowest loss. */
+  /** What else the task measures, by name: `accuracy`, `perplexity`, … */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Whether it was the best so far, as the task says. */
   readonly best: boolean;
 }
 
@@ -107,15 +96,15 @@ export type TrainEvent =
       /** Milliseconds left if all epochs are run, validation not counted. */
       readonly etaMs: number;
     }
-  | ({ readonly kind: 'epoch' } & EpochRecord)
+  | ({ readonly kind: 'validation' } & ValidationRecord)
   | { readonly kind: 'resumed'; readonly step: number; readonly totalSteps: number }
   | { readonly kind: 'checkpoint'; readonly step: number; readonly path: string };
 
 export interface TrainResult {
-  /** The model with the weights of the best epoch. */
+  /** The model with the weights of the best validation. */
   readonly model: Model;
-  readonly bestEpoch: number;
-  readonly history: readonly EpochRecord[];
+  readonly best: ValidationRecord;
+  readonly history: readonly ValidationRecord[];
   /** Steps run, those before a resume included. */
   readonly steps: number;
 }
@@ -125,10 +114,25 @@ export type ResolvedOptions = Omit<Required<TrainOptions>, Unset> & Pick<TrainOp
 
 type Unset = 'open' | 'workers' | 'averageDecay' | 'checkpointDir' | 'signal';
 
+const counts = [
+  'shards',
+  'accumulate',
+  'epochs',
+  'maxSteps',
+  'validateEverySteps',
+  'tokenBudget',
+  'maxBatch',
+  'patience',
+  'checkpointEverySteps',
+] as const;
+
 /** Fills in defaults; throws `TRAIN_OPTIONS` for a value out of its range. */
 export function resolveOptions(options: TrainOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     shards: 4,
+    accumulate: 1,
+    maxSteps: Number.MAX_SAFE_INTEGER,
+    validateEverySteps: Number.MAX_SAFE_INTEGER,
     tokenBudget: 4096,
     maxBatch: Number.MAX_SAFE_INTEGER,
     schedule: 'linear',
@@ -139,9 +143,6 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
     layerDecay: 1,
     clipNorm: 1,
     dropout: 0.1,
-    tokenDropout: 0,
-    maskId: -1,
-    padId: 0,
     patience: Number.MAX_SAFE_INTEGER,
     checkpointEverySteps: Number.MAX_SAFE_INTEGER,
     ...options,
@@ -152,40 +153,14 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
     throw new SlmError('TRAIN_OPTIONS', `train: ${field} must be ${expected}, got ${String(value)}`);
   };
   const natural = (value: number) => Number.isSafeInteger(value) && value >= 1;
-  for (const field of ['shards', 'epochs', 'tokenBudget', 'maxBatch', 'patience', 'checkpointEverySteps'] as const) {
-    check(field, 'a positive integer', natural);
-  }
+  for (const field of counts) check(field, 'a positive integer', natural);
   check('learningRate', 'above 0', (value) => value > 0 && Number.isFinite(value));
   check('clipNorm', 'above 0', (value) => value > 0);
   check('weightDecay', 'at least 0', (value) => value >= 0 && Number.isFinite(value));
   check('seed', 'an integer', Number.isSafeInteger);
-  check('tokenDropout', 'in [0, 1)', (value) => value >= 0 && value < 1);
-  if (resolved.tokenDropout > 0) check('maskId', 'a token id when tokenDropout is above 0', (value) => value >= 0);
   if (resolved.averageDecay !== undefined) check('averageDecay', 'in (0, 1)', (value) => value > 0 && value < 1);
   if (resolved.workers === 0 && resolved.open === undefined) {
     throw new SlmError('TRAIN_OPTIONS', 'train: workers 0 needs open, got none');
   }
   return resolved;
-}
-
-/** Throws `TRAIN_DATA` unless `data` fits the step; `name` (`train`, `validation`) starts the message. */
-export function checkData(name: string, data: TrainingData, step: TrainingStep): void {
-  const fail = (message: string) => {
-    throw new SlmError('TRAIN_DATA', `${name} data: ${message}`);
-  };
-  const count = data.ids.length;
-  if (count === 0) fail('expected at least one example, got none');
-  if (data.labels.length !== count) fail(`expected ${count} labels, got ${data.labels.length}`);
-  const wrong = data.labels.findIndex((label) => label < 0 || label >= step.labels);
-  if (wrong >= 0) fail(`example ${wrong}: expected a label below ${step.labels}, got ${data.labels[wrong]}`);
-  const empty = data.ids.findIndex((ids) => ids.length === 0);
-  if (empty >= 0) fail(`example ${empty}: expected at least one token, got none`);
-  const limit = step.maxPositions ?? Number.POSITIVE_INFINITY;
-  const long = data.ids.findIndex((ids) => ids.length > limit);
-  if (long >= 0) fail(`example ${long}: expected at most ${limit} tokens, got ${data.ids[long]!.length} (truncate it)`);
-  if (name === 'train' && step.loss.kind === 'distillation' && data.teacherLogits?.length !== count * step.labels) {
-    fail(
-      `expected ${count * step.labels} teacher logits for distillation, got ${data.teacherLogits?.length ?? 'none'}`,
-    );
-  }
 }

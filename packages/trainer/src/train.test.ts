@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { encodeModel, type Model, type OpenPool } from '@slm-compress/onnx';
 import { openEngine } from '@slm-compress/runtime';
 import { beforeAll, expect, test } from 'vitest';
-import { keywordTraining } from '../test-support/keyword-training.js';
+import { keywordData, keywordTraining } from '../test-support/keyword-training.js';
 import { predictLogits, scoreLogits } from './predict.ts';
 import { train } from './train.ts';
 import type { TrainEvent, TrainOptions, TrainResult } from './train-options.ts';
 
 const program = fileURLToPath(new URL('../test-support/keyword-training.js', import.meta.url));
-const options = (overrides: Partial<TrainOptions> = {}) => keywordTraining(overrides);
+const options = keywordTraining;
+const validation = keywordData().validation;
 const folder = () => mkdtemp(join(tmpdir(), 'train-'));
 
 async function drain(
@@ -36,14 +37,12 @@ beforeAll(async () => {
 });
 
 test('learns the task, and returns the weights of its best epoch', async () => {
-  const settings = options();
-  expect(whole.history.at(-1)!.validationAccuracy).toBeGreaterThan(0.95);
+  expect(whole.history.at(-1)!.metrics.accuracy).toBeGreaterThan(0.95);
   expect(whole.history[0]!.trainingLoss).toBeGreaterThan(4 * whole.history.at(-1)!.trainingLoss);
   await using engine = await openEngine(whole.model);
-  const score = scoreLogits(await predictLogits(engine, settings.validation.ids), settings.validation.labels);
-  const best = whole.history[whole.bestEpoch - 1]!;
-  expect(score.accuracy).toBe(best.validationAccuracy);
-  expect(score.loss).toBeCloseTo(best.validationLoss, 5);
+  const score = scoreLogits(await predictLogits(engine, validation.ids), validation.labels);
+  expect(score.accuracy).toBe(whole.best.metrics.accuracy);
+  expect(score.loss).toBeCloseTo(whole.best.validationLoss, 5);
 });
 
 test.each([2, 3])('%d workers give the same bytes as one', async (workers) => {
@@ -53,11 +52,41 @@ test.each([2, 3])('%d workers give the same bytes as one', async (workers) => {
 });
 
 test('distillation follows a teacher that disagrees with the labels', async () => {
-  const settings = options({ loss: { kind: 'distillation', temperature: 2, hardWeight: 0 } });
-  const { ids, labels } = settings.train;
+  const { ids, labels } = keywordData().train;
   const teacherLogits = Float32Array.from({ length: ids.length * 2 }, (_, i) => (labels[i >> 1] === (i & 1) ? -4 : 4));
-  const result = await drain({ ...settings, train: { ids, labels, teacherLogits } });
-  expect(result.history.at(-1)!.validationAccuracy).toBeLessThan(0.1);
+  const loss = { kind: 'distillation', temperature: 2, hardWeight: 0 } as const;
+  const result = await drain(options({}, { loss, train: { ids, labels, teacherLogits } }));
+  expect(result.history.at(-1)!.metrics.accuracy).toBeLessThan(0.1);
+});
+
+test('batches that are accumulated give the step of one batch', async () => {
+  const step = async (overrides: Partial<TrainOptions>) => {
+    const plain = { epochs: 1, maxSteps: 1, dropout: 0, clipNorm: Number.POSITIVE_INFINITY };
+    return (await drain(options({ ...plain, optimizer: { kind: 'sgd' }, ...overrides }))).history[0]!;
+  };
+  const [once, parts] = await Promise.all([
+    step({ tokenBudget: 1 << 20, shards: 8 }),
+    step({ tokenBudget: 512, accumulate: 1000 }),
+  ]);
+  expect(parts.trainingLoss).toBeCloseTo(once.trainingLoss, 6);
+  expect(parts.validationLoss).toBeCloseTo(once.validationLoss, 6);
+});
+
+test('validates when it is told to, and stops after the steps it is told', async () => {
+  const result = await drain(options({ maxSteps: 8, validateEverySteps: 3 }));
+  expect(result.history.map(({ step }) => step)).toEqual([3, 6, 8]);
+  expect(result.steps).toBe(8);
+});
+
+test('class weights move the decision towards the heavier class', async () => {
+  const share = async (classWeights: readonly number[]) => {
+    const loss = { kind: 'cross-entropy', classWeights } as const;
+    const { model } = await drain(options({ epochs: 1, maxSteps: 4 }, { loss }));
+    await using engine = await openEngine(model);
+    const logits = await predictLogits(engine, validation.ids);
+    return validation.ids.filter((_, i) => logits[2 * i + 1]! > logits[2 * i]!).length;
+  };
+  expect(await share([1, 20])).toBeGreaterThan((await share([20, 1])) + 50);
 });
 
 test('killed with SIGKILL, it goes on from the checkpoint and ends with the same bytes', async () => {
@@ -145,17 +174,27 @@ test.each([
   [{ epochs: 0 }, 'TRAIN_OPTIONS', 'epochs must be a positive integer, got 0'],
   [{ learningRate: -1 }, 'TRAIN_OPTIONS', 'learningRate must be above 0'],
   [{ dropout: 1 }, 'TRAIN_OPTIONS', 'dropout must be in [0, 1)'],
-  [{ tokenDropout: 1 }, 'TRAIN_OPTIONS', 'tokenDropout must be in [0, 1)'],
-  [{ tokenDropout: 0.1 }, 'TRAIN_OPTIONS', 'maskId must be a token id'],
+  [{ accumulate: 0 }, 'TRAIN_OPTIONS', 'accumulate must be a positive integer'],
   [{ workers: 0 }, 'TRAIN_OPTIONS', 'workers 0 needs open'],
-  [{ loss: { kind: 'distillation', temperature: 0, hardWeight: 0 } }, 'TRAIN_OPTIONS', 'temperature must be above 0'],
-  [{ loss: { kind: 'distillation', temperature: 1, hardWeight: 0 } }, 'TRAIN_DATA', 'teacher logits'],
-  [{ train: { ids: [], labels: new Int32Array() } }, 'TRAIN_DATA', 'at least one example'],
-  [{ train: { ids: [Int32Array.of(1)], labels: Int32Array.of(2) } }, 'TRAIN_DATA', 'expected a label below 2, got 2'],
-  [{ train: { ids: [new Int32Array(25)], labels: Int32Array.of(0) } }, 'TRAIN_DATA', 'at most 24 tokens, got 25'],
 ] as const)('%j is %s', async (overrides, code, message) => {
   await expect(drain(options({ ...(overrides as Partial<TrainOptions>), openPool: never }))).rejects.toMatchObject({
     code,
     message: expect.stringContaining(message),
   });
+});
+
+test.each([
+  [{ tokenDropout: 1 }, 'TRAIN_OPTIONS', 'tokenDropout must be in [0, 1)'],
+  [{ tokenDropout: 0.1 }, 'TRAIN_OPTIONS', 'maskId must be a token id'],
+  [{ loss: { kind: 'distillation', temperature: 0, hardWeight: 0 } }, 'TRAIN_OPTIONS', 'temperature must be above 0'],
+  [{ loss: { kind: 'cross-entropy', classWeights: [1, 0] } }, 'TRAIN_OPTIONS', 'classWeights must be above 0'],
+  [{ loss: { kind: 'cross-entropy', classWeights: [1] } }, 'TRAIN_OPTIONS', 'expected 2 class weights, got 1'],
+  [{ loss: { kind: 'distillation', temperature: 1, hardWeight: 0 } }, 'TRAIN_DATA', 'teacher logits'],
+  [{ output: 'scores' }, 'STEP_MODEL', 'expected output scores [batch, labels], got outputs logits'],
+  [{ train: { ids: [], labels: new Int32Array() } }, 'TRAIN_DATA', 'at least one example'],
+  [{ train: { ids: [Int32Array.of(1)], labels: Int32Array.of(2) } }, 'TRAIN_DATA', 'expected a label below 2, got 2'],
+  [{ train: { ids: [new Int32Array(25)], labels: Int32Array.of(0) } }, 'TRAIN_DATA', 'at most 24 tokens, got 25'],
+] as const)('a task with %j is %s', async (overrides, code, message) => {
+  const run = async () => await drain(options({ openPool: never }, overrides));
+  await expect(run()).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
 });

@@ -1,51 +1,50 @@
 import type { Engine, Model, Tensor } from '@slm-compress/onnx';
-import { createRng, SlmError } from '@slm-compress/onnx';
+import { createRng, SlmError, trainableParameters } from '@slm-compress/onnx';
 import { batchByLength } from '@slm-compress/text';
 import { readCheckpoint, trainingDigest, writeCheckpoint } from './checkpoint.ts';
 import { resolveOptimizer } from './optimizer.ts';
 import { openOptimizerState } from './optimizer-state.ts';
 import { groupParameters } from './parameter-groups.ts';
-import { predictLogits, scoreLogits } from './predict.ts';
 import { createProgressMeter } from './progress-meter.ts';
 import { createSchedule } from './schedule.ts';
-import { createFeeds, maskBytes, type PreparedBatch, reserveMasks } from './shard-feeds.ts';
+import { createFeeds, maskBytes, type PreparedStep, reserveMasks } from './shard-feeds.ts';
 import {
-  checkData,
-  type EpochRecord,
   type ResolvedOptions,
   resolveOptions,
   type TrainEvent,
   type TrainOptions,
   type TrainResult,
+  type ValidationRecord,
 } from './train-options.ts';
-import { buildTrainingStep, trainableParameters } from './training-step.ts';
+import { buildTrainingStep } from './training-step.ts';
 
 /**
- * Trains a classifier; yields what happens, returns the model with the best epoch's weights.
+ * Trains a model on a task; yields what happens, returns the model with the weights of the best validation.
  *
  * Every batch is cut into a fixed number of shards that workers run, and whose gradients are added in their order:
  * the same options and data give the same bytes whatever the number of workers, also when the training was killed and
- * continues from its checkpoint. Steps are: gradients, clipping by the global norm, the
+ * continues from its checkpoint. Steps are: gradients of one or more batches, clipping by the global norm, the
  * optimizer, the moving average.
  *
  * Errors: `TRAIN_OPTIONS`, `TRAIN_DATA`, `TRAIN_MEMORY`; `TRAINING_DIVERGED` for a loss or gradient that is not finite;
  * `CHECKPOINT_CORRUPT`, `CHECKPOINT_MISMATCH`; `ABORTED` after the checkpoint of a stop by `signal` was written; what
- * the engines and `buildTrainingStep` throw.
+ * the task, the engines and `buildTrainingStep` throw.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainResult, void> {
   const settings = resolveOptions(options);
-  const { model, loss, train: data, validation, epochs, tokenBudget, shards, checkpointDir, signal } = settings;
+  const { model, task, tokenBudget, shards, seed, checkpointDir, signal } = settings;
   const optimizer = resolveOptimizer(settings.optimizer);
   const groups = groupParameters(
-    trainableParameters(model).map((name) => ({ name, dims: model.graph.initializers.get(name)!.dims })),
+    trainableParameters(model)
+      .map((name) => ({ name, ...model.graph.initializers.get(name)! }))
+      .filter(({ type }) => type === 'float32'),
     { weightDecay: settings.weightDecay, rules: settings.parameterRules, layerDecay: settings.layerDecay },
   );
   const parameters = [...groups].filter(([, { frozen }]) => !frozen).map(([name]) => name);
-  const step = buildTrainingStep(model, loss, { dropout: settings.dropout, parameters });
-  checkData('train', data, step);
-  checkData('validation', validation, step);
-  const plan = planBatches(settings);
-  const totalSteps = plan.reduce((sum, batches) => sum + batches.length, 0);
+  const step = buildTrainingStep(model, task, { dropout: settings.dropout, parameters });
+  task.check?.(step);
+  const plan = planSteps(settings);
+  const totalSteps = plan.length;
   const learningRateOf = createSchedule({
     schedule: settings.schedule,
     peak: settings.learningRate,
@@ -59,12 +58,11 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     ...(settings.averageDecay !== undefined && { averageDecay: settings.averageDecay }),
     reserve: (arenaPlan) => reserveMasks(arenaPlan, maskBytes(step, tokenBudget, shards)),
   });
-  const { padId, tokenDropout, maskId, seed } = settings;
-  const prepare = createFeeds({ step, data, shards, padId, tokenDropout, maskId, seed, arena: state.arena, masks });
+  const feeds = createFeeds({ step, examples: task.train, shards, seed, arena: state.arena, masks });
 
   let done = 0;
   let lossSum = 0;
-  const history: EpochRecord[] = [];
+  const history: ValidationRecord[] = [];
   let best: Float32Array | undefined;
   const digest = checkpointDir === undefined ? '' : trainingDigest(settings, step);
   const saved = checkpointDir && (await readCheckpoint(checkpointDir, digest, state.flat));
@@ -91,96 +89,99 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const engines = lazyEngines(settings);
   try {
     const meter = createProgressMeter(totalSteps);
-    for (let epoch = history.length; epoch < epochs && !exhausted(history, settings.patience); epoch++) {
-      const batches = plan[epoch]!;
-      const firstStep = plan.slice(0, epoch).reduce((sum, earlier) => sum + earlier.length, 0);
+    let prepared: PreparedStep | undefined;
+    while (done < totalSteps && !exhausted(history, settings.patience)) {
+      await stopIfAborted();
+      const { epoch, batches } = plan[done]!;
       const engine = await engines.open('step', step.model);
-      let prepared: PreparedBatch | undefined;
-      meter.resume();
-      for (let at = done - firstStep; at < batches.length; at++) {
-        await stopIfAborted();
-        const { shards: feeds, tokens } = prepared ?? prepare(batches[at]!, done);
-        const runs = feeds.map((shard) => engine.run({ ...shard, ...state.weights }));
+      const { parts, tokens } = prepared ?? feeds.prepare(batches, done);
+      prepared = undefined;
+      state.clear();
+      let stepLoss = 0;
+      let masked = feeds.withMasks(parts[0]!, done);
+      for (let part = 0; part < parts.length; part++) {
+        const shardFeeds = masked;
+        const runs = shardFeeds.map((shard) => engine.run({ ...shard, ...state.weights }));
         // A later shard may fail while an earlier one is awaited.
         for (const run of runs) run.catch(() => undefined);
-        prepared = at + 1 < batches.length ? prepare(batches[at + 1]!, done + 1) : undefined;
-        state.clear();
-        let stepLoss = 0;
+        // While the workers run: the masks of the next part, or the feeds of the next step.
+        if (part + 1 < parts.length) masked = feeds.withMasks(parts[part + 1]!, done);
+        else if (done + 1 < totalSteps) prepared = feeds.prepare(plan[done + 1]!.batches, done + 1);
         for (const [index, run] of runs.entries()) {
           const made = await run;
           stepLoss += (made.loss!.data as Float32Array)[0]!;
-          state.accumulate(made, feeds[index]!);
-        }
-        const gradientNorm = state.norm();
-        if (!Number.isFinite(stepLoss) || !Number.isFinite(gradientNorm)) {
-          throw diverged(
-            `step ${done + 1}: expected a finite loss and gradient, got loss ${stepLoss}, norm ${gradientNorm}`,
-          );
-        }
-        const learningRate = learningRateOf(done);
-        state.update(done + 1, learningRate, Math.min(1, settings.clipNorm / gradientNorm));
-        done++;
-        lossSum += stepLoss;
-        const pace = meter.step(tokens, done);
-        yield {
-          kind: 'step',
-          step: done,
-          totalSteps,
-          epoch: epoch + 1,
-          loss: stepLoss,
-          learningRate,
-          gradientNorm,
-          ...pace,
-        };
-        if (checkpointDir !== undefined && done % settings.checkpointEverySteps === 0 && at + 1 < batches.length) {
-          yield await save();
+          state.accumulate(made, shardFeeds[index]!);
         }
       }
-      const record = await validate(
-        await engines.open('evaluation', step.evaluation),
-        epoch + 1,
-        lossSum / batches.length,
-      );
-      history.push(record);
-      if (record.best) best = Float32Array.from(state.evaluated.flat);
-      lossSum = 0;
-      yield { kind: 'epoch', ...record };
-      if (checkpointDir !== undefined) yield await save();
+      const gradientNorm = state.norm();
+      if (!Number.isFinite(stepLoss) || !Number.isFinite(gradientNorm)) {
+        throw diverged(
+          `step ${done + 1}: expected a finite loss and gradient, got loss ${stepLoss}, norm ${gradientNorm}`,
+        );
+      }
+      const learningRate = learningRateOf(done);
+      state.update(done + 1, learningRate, Math.min(1, settings.clipNorm / gradientNorm));
+      done++;
+      lossSum += stepLoss;
+      const pace = meter.step(tokens, done);
+      yield { kind: 'step', step: done, totalSteps, epoch, loss: stepLoss, learningRate, gradientNorm, ...pace };
+      if (validationIsDue()) {
+        const record = await validate(epoch);
+        history.push(record);
+        if (record.best) best = Float32Array.from(state.evaluated.flat);
+        lossSum = 0;
+        yield { kind: 'validation', ...record };
+        if (checkpointDir !== undefined) yield await save();
+        meter.resume();
+      } else if (checkpointDir !== undefined && done % settings.checkpointEverySteps === 0) {
+        yield await save();
+      }
     }
   } finally {
     await engines.close();
   }
-  const bestEpoch = history.findLast((record) => record.best)!.epoch;
-  return { model: withWeights(model, state.unflatten(best!)), bestEpoch, history, steps: done };
+  const chosen = history.findLast((record) => record.best)!;
+  return { model: withWeights(model, state.unflatten(best!)), best: chosen, history, steps: done };
 
-  async function validate(engine: Engine, epoch: number, trainingLoss: number): Promise<EpochRecord> {
-    const run: Engine['run'] = (feeds, runOptions) => engine.run({ ...feeds, ...state.evaluated.tensors }, runOptions);
-    const score = scoreLogits(await predictLogits({ run }, validation.ids, { padId, tokenBudget }), validation.labels);
-    if (!Number.isFinite(score.loss))
-      throw diverged(`epoch ${epoch}: expected a finite validation loss, got ${score.loss}`);
+  function validationIsDue(): boolean {
+    if (done === totalSteps) return true;
+    if (settings.validateEverySteps < Number.MAX_SAFE_INTEGER) return done % settings.validateEverySteps === 0;
+    return plan[done]!.epoch !== plan[done - 1]!.epoch;
+  }
+
+  async function validate(epoch: number): Promise<ValidationRecord> {
+    const engine = await engines.open('evaluation', step.evaluation);
+    const run: Engine['run'] = (fed, runOptions) => engine.run({ ...fed, ...state.evaluated.tensors }, runOptions);
+    const { loss, metrics } = await task.evaluate({ run }, { tokenBudget });
+    if (!Number.isFinite(loss)) throw diverged(`step ${done}: expected a finite validation loss, got ${loss}`);
     const leader = history.findLast((record) => record.best);
     const better =
-      leader === undefined ||
-      score.accuracy > leader.validationAccuracy ||
-      (score.accuracy === leader.validationAccuracy && score.loss < leader.validationLoss);
-    return { epoch, trainingLoss, validationLoss: score.loss, validationAccuracy: score.accuracy, best: better };
+      leader === undefined || task.better({ loss, metrics }, { loss: leader.validationLoss, metrics: leader.metrics });
+    const steps = done - (history.at(-1)?.step ?? 0);
+    return { step: done, epoch, trainingLoss: lossSum / steps, validationLoss: loss, metrics, best: better };
   }
 }
 
-/** The batches of every epoch: a function of the seed, not of what happened before. */
-function planBatches(settings: ResolvedOptions): readonly (readonly (readonly number[])[])[] {
-  const lengths = settings.train.ids.map((ids) => ids.length);
-  const { tokenBudget, maxBatch } = settings;
+/** The batches of every step: a function of the seed, not of what happened before. */
+function planSteps(
+  settings: ResolvedOptions,
+): readonly { readonly epoch: number; readonly batches: readonly (readonly number[])[] }[] {
+  const { tokenBudget, maxBatch, accumulate, maxSteps } = settings;
   const rng = createRng(settings.seed).fork('batches');
-  return Array.from({ length: settings.epochs }, (_, epoch) =>
-    batchByLength(lengths, { tokenBudget, maxBatch, rng: rng.fork(epoch) }),
-  );
+  const steps: { epoch: number; batches: readonly (readonly number[])[] }[] = [];
+  for (let epoch = 0; epoch < settings.epochs && steps.length < maxSteps; epoch++) {
+    const batches = batchByLength(settings.task.train.lengths, { tokenBudget, maxBatch, rng: rng.fork(epoch) });
+    for (let at = 0; at < batches.length; at += accumulate) {
+      steps.push({ epoch: epoch + 1, batches: batches.slice(at, at + accumulate) });
+    }
+  }
+  return steps.slice(0, maxSteps);
 }
 
-/** Whether the best epoch lies `patience` epochs back. */
-function exhausted(history: readonly EpochRecord[], patience: number): boolean {
-  const leader = history.findLast((record) => record.best);
-  return leader !== undefined && history.length - leader.epoch >= patience;
+/** Whether the best validation lies `patience` validations back. */
+function exhausted(history: readonly ValidationRecord[], patience: number): boolean {
+  const leader = history.findLastIndex((record) => record.best);
+  return leader >= 0 && history.length - 1 - leader >= patience;
 }
 
 function lazyEngines({ workers, open, openPool }: ResolvedOptions) {

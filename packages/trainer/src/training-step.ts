@@ -1,36 +1,46 @@
 import type { Graph, Model } from '@slm-compress/onnx';
-import { addGradients, createGraphBuilder, inferTypes, removeDeadNodes, SlmError } from '@slm-compress/onnx';
+import {
+  addGradients,
+  createGraphBuilder,
+  inferTypes,
+  removeDeadNodes,
+  SlmError,
+  trainableParameters,
+} from '@slm-compress/onnx';
 import { type DropoutSite, insertDropout } from './dropout.ts';
-import { appendLoss, checkLoss, type Loss } from './loss.ts';
+import type { DirectGradient, Task } from './task.ts';
 
-/** A trained tensor of a step graph: a graph input whose gradient is a graph output. */
-export interface StepParameter {
-  readonly name: string;
-  readonly dims: readonly number[];
-  /** Output that holds the gradient: of the whole tensor, or of its gathered rows when `indices` is present. */
-  readonly gradient: string;
+/** Where a gradient is found: of the whole tensor, or of rows of it when `indices` is there. */
+export interface StepGradient {
+  /** Output of the step graph. */
+  readonly output: string;
   /** Input that holds the row ids of a sparse gradient. */
   readonly indices?: string;
 }
 
-/** Forward, loss and backward of a classifier as one graph, and what to feed it. */
+/** A trained tensor of a step graph: a graph input whose gradient, the sum of `gradients`, is among the outputs. */
+export interface StepParameter {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly gradients: readonly StepGradient[];
+}
+
+/** Forward, loss and backward of a task as one graph, and what to feed it. */
 export interface TrainingStep {
   /**
-   * Inputs: `input_ids`, `attention_mask` int64 `[batch, sequence]`, `position_ids` int64 `[sequence]` when the model has
-   * a position table, `targets` (and `teacher_logits`) float32 `[batch, labels]`, `loss_scale` float32 `[]`, every
-   * parameter, every dropout mask. Outputs: `loss` and a gradient per parameter. With `loss_scale` = 1 / batch size the
-   * losses and gradients of a batch's shards add up to those of the batch.
+   * Inputs: those of the model and of the task's loss, `position_ids` int64 `[sequence]` when the model counts positions
+   * itself, `loss_scale` float32 `[]`, every parameter, every dropout mask. Outputs: `loss` and the gradients. With
+   * `loss_scale` = 1 / weight of a batch the losses and gradients of its shards add up to those of the batch.
    */
   readonly model: Model;
-  /** The forward graph with parameters as inputs, for validation: `input_ids`, `attention_mask`, parameters → `logits`. */
+  /** The task's graph for validation, with parameters as inputs. */
   readonly evaluation: Model;
   /** In graph order. */
   readonly parameters: readonly StepParameter[];
   readonly sites: readonly DropoutSite[];
   readonly dropout: number;
-  readonly loss: Loss;
-  /** Number of classes. */
-  readonly labels: number;
+  /** Whether `position_ids` `[sequence]` is to be fed by the training. */
+  readonly countsPositions: boolean;
   /** Rows of the position table, where there is one. */
   readonly maxPositions?: number;
 }
@@ -38,60 +48,73 @@ export interface TrainingStep {
 export interface TrainingStepOptions {
   /** Probability of dropping a hidden activation; 0 by default. */
   readonly dropout?: number;
-  /** Initializers to train; all float32 ones of rank 1 and above by default. */
+  /** Initializers to train, float32; all of `trainableParameters` by default. */
   readonly parameters?: readonly string[];
 }
 
 const POSITION_IDS = 'position_ids';
 
 /**
- * Makes the training step of a classifier whose output is `logits` `[batch, labels]`. The model is not changed.
+ * Makes the training step of a task on a model, which is not changed.
  * A table that one Gather reads with ids from a graph input gets a sparse gradient (of the gathered rows).
- * Throws `STEP_MODEL` for a model of another form, `TRAIN_OPTIONS`, and what `addGradients` throws.
+ * Throws `TRAIN_OPTIONS`, and what the task and `addGradients` throw.
  */
-export function buildTrainingStep(model: Model, loss: Loss, options: TrainingStepOptions = {}): TrainingStep {
+export function buildTrainingStep(model: Model, task: Task, options: TrainingStepOptions = {}): TrainingStep {
   const { dropout = 0 } = options;
-  checkLoss(loss);
   if (!(dropout >= 0 && dropout < 1)) {
     throw new SlmError('TRAIN_OPTIONS', `train: dropout must be in [0, 1), got ${dropout}`);
   }
-  const logits = model.graph.outputs.find((output) => output.name === 'logits');
-  const labels = logits?.type?.dims?.[1];
-  if (logits === undefined || typeof labels !== 'number') {
-    const got = model.graph.outputs.map((output) => output.name).join(', ') || 'none';
-    throw new SlmError('STEP_MODEL', `training step: expected output logits [batch, labels], got outputs ${got}`);
-  }
   const names = options.parameters ?? trainableParameters(model);
   const fed = feedPositions(model.graph);
-  const sparse = sparseTables(fed, names);
+  const positions = fed.nodes.find((node) => node.opType === 'Gather' && node.inputs[1] === POSITION_IDS);
+  const maxPositions = positions && model.graph.initializers.get(positions.inputs[0]!)?.dims[0];
+
   const { graph, sites } = insertDropout(inferTypes({ ...model, graph: fed }).graph, dropout);
   const g = createGraphBuilder('training-step', { ...graph, outputs: [] });
-  g.output(appendLoss(g, 'logits', labels, loss), 'float32', []);
+  const objective = task.appendLoss(g, model, g.input('loss_scale', 'float32', []));
+  const { loss, start, direct = [] } = objective;
+  g.output(loss, 'float32', []);
+  for (const value of start ? [start.value, start.gradient] : []) g.output(value, 'float32', undefined);
+  for (const { gradient } of direct) g.output(gradient, 'float32', undefined);
   const forward = removeDeadNodes.run({ ...model, graph: g.graph() }).model;
-  const made = addGradients(inferTypes(forward), { loss: 'loss', parameters: names, sparse });
-  const positions = fed.nodes.find((node) => node.opType === 'Gather' && node.inputs[1] === POSITION_IDS);
-  const rows = positions && model.graph.initializers.get(positions.inputs[0]!)?.dims[0];
+  const read = new Set(forward.graph.nodes.flatMap((node) => node.inputs));
+  const byHand = new Set(direct.map(({ parameter }) => parameter));
+  const swept = names.filter((name) => read.has(name) || !byHand.has(name));
+  const inferred = inferTypes(
+    withParametersAsInputs(
+      forward,
+      names.filter((name) => !swept.includes(name)),
+    ),
+  );
+  const made = addGradients(inferred, {
+    loss: start?.value ?? loss,
+    ...(start && { seed: start.gradient }),
+    parameters: swept,
+    sparse: sparseTables(forward.graph, swept),
+  });
+  const between = new Set(start ? [start.value, start.gradient] : []);
+  const outputs = made.model.graph.outputs.filter(({ name }) => !between.has(name));
   return {
-    model: made.model,
-    evaluation: withParametersAsInputs(model, names),
+    model: { ...made.model, graph: { ...made.model.graph, outputs } },
+    evaluation: withParametersAsInputs(task.evaluationModel?.(model) ?? model, names),
     parameters: names.map((name) => {
-      const { dims } = model.graph.initializers.get(name)!;
-      const { output, indices } = made.gradients.get(name)!;
-      return { name, dims, gradient: output, ...(indices !== undefined && { indices }) };
+      const own = direct.filter(({ parameter }) => parameter === name).map(toStepGradient);
+      const found = made.gradients.get(name);
+      return {
+        name,
+        dims: model.graph.initializers.get(name)!.dims,
+        gradients: found ? [found, ...own] : own,
+      };
     }),
     sites,
     dropout,
-    loss,
-    labels,
-    ...(rows !== undefined && { maxPositions: rows }),
+    countsPositions: fed !== model.graph,
+    ...(maxPositions !== undefined && { maxPositions }),
   };
 }
 
-/** Names of the initializers that training changes: float32 of rank 1 and above (scalars are constants). */
-export function trainableParameters(model: Model): readonly string[] {
-  return [...model.graph.initializers]
-    .filter(([, tensor]) => tensor.type === 'float32' && tensor.dims.length > 0)
-    .map(([name]) => name);
+function toStepGradient({ gradient, indices }: DirectGradient): StepGradient {
+  return { output: gradient, ...(indices !== undefined && { indices }) };
 }
 
 /** Turns computed position ids into a graph input, as a sparse gradient needs them. */

@@ -2,7 +2,7 @@
 // with checkpoints in FOLDER, printing a line per event, and may be killed at any time.
 import { createRng } from '@slm-compress/onnx';
 import { openPool } from '@slm-compress/runtime';
-import { buildBertClassifier, train } from '../dist/index.js';
+import { buildBertClassifier, classification, train } from '../dist/index.js';
 
 function makeData(rng, count) {
   const labels = Int32Array.from({ length: count }, () => rng.integer(2));
@@ -15,8 +15,13 @@ function makeData(rng, count) {
   return { ids, labels };
 }
 
-export function keywordTraining(overrides = {}) {
+/** The examples: `{ids, labels}` of both splits. */
+export function keywordData() {
   const rng = createRng(3);
+  return { train: makeData(rng.fork('train'), 400), validation: makeData(rng.fork('validation'), 100) };
+}
+
+export function keywordTraining(overrides = {}, taskOverrides = {}) {
   const config = {
     vocabSize: 100,
     hiddenSize: 24,
@@ -31,9 +36,7 @@ export function keywordTraining(overrides = {}) {
   };
   return {
     model: buildBertClassifier(config, { rng: createRng(1) }),
-    loss: { kind: 'cross-entropy' },
-    train: makeData(rng.fork('train'), 400),
-    validation: makeData(rng.fork('validation'), 100),
+    task: classification({ loss: { kind: 'cross-entropy' }, ...keywordData(), ...taskOverrides }),
     openPool,
     workers: 1,
     epochs: 4,

@@ -3,7 +3,7 @@ import type { Graph, Model, Node, TensorType, ValueInfo } from '../model.ts';
 import { operatorKey } from '../operator.ts';
 import type { Swept } from './accumulate.ts';
 import { accumulate } from './accumulate.ts';
-import { activeValues, stopReason } from './activity.ts';
+import { activeValues, ancestors, stopReason } from './activity.ts';
 import type { Emitter } from './emitter.ts';
 import { createEmitter } from './emitter.ts';
 import { typesWithNamedDims } from './name-dims.ts';
@@ -11,8 +11,13 @@ import { findPath, printPath } from './path.ts';
 import { prepareForward } from './prepare.ts';
 
 export interface GradientOptions {
-  /** The value to differentiate: one element. */
+  /** The value to differentiate: one element, unless `seed` is there. */
   readonly loss: string;
+  /**
+   * A value with the gradient of `loss`, in its shape: for a loss whose own gradient the graph computes by hand. It may
+   * depend on `loss` and on the parameters; it counts as a constant.
+   */
+  readonly seed?: string;
   /** Graph inputs or initializers (these become graph inputs, after the present ones, in this order). */
   readonly parameters: readonly string[];
   /** Parameters read by one Gather(axis 0) whose gradient is wanted as that of the gathered rows. */
@@ -55,7 +60,7 @@ export function addGradients(model: Model, options: GradientOptions): Differenti
   const prepared = prepareForward(declared, options.loss, options.parameters);
   const { graph } = prepared.model;
   const emitter = createEmitter(graph, opset, typesWithNamedDims(prepared.model));
-  const seed = lossSeed(graph, emitter, options.loss);
+  const seed = options.seed ?? lossSeed(graph, emitter, options.loss);
   const sparse = sparseLookups(graph, options);
   const refuse = (node: Node, reason: string | undefined): never => {
     const source = options.parameters.find((parameter) => findPath(graph, parameter, node) !== undefined);
@@ -130,8 +135,9 @@ function lossSeed(graph: Graph, emitter: Emitter, loss: string): string {
 function sparseLookups(graph: Graph, options: GradientOptions): ReadonlyMap<string, Node> {
   const lookups = new Map<string, Node>();
   const inputs = new Set(graph.inputs.map((input) => input.name));
+  const needed = ancestors(graph, options.loss);
   for (const parameter of options.sparse ?? []) {
-    const readers = graph.nodes.filter((node) => node.inputs.includes(parameter));
+    const readers = graph.nodes.filter((node) => needed.has(node) && node.inputs.includes(parameter));
     const where = `addGradients, sparse parameter "${parameter}"`;
     const [reader] = readers;
     const axis = reader?.attributes.axis;

@@ -1,5 +1,5 @@
 import type { Model } from '@slm-compress/onnx';
-import { type Loss, type TrainingData, train } from '@slm-compress/trainer';
+import { classification, type Loss, type TrainingData, train } from '@slm-compress/trainer';
 import type { StageEvent } from '../events.ts';
 import type { Lineage } from '../lineage.ts';
 import type { TrainStageOptions } from '../schema.ts';
@@ -27,9 +27,14 @@ export async function* trainModel(
   const { stage, host, prepared, seed, work, signal } = context;
   const training = train({
     model,
-    loss,
-    train: data,
-    validation: prepared.encode('validation'),
+    task: classification({
+      loss,
+      train: data,
+      validation: prepared.encode('validation'),
+      tokenDropout: options.tokenDropout,
+      ...(prepared.tokenizer.maskId === undefined ? {} : { maskId: prepared.tokenizer.maskId }),
+      padId: prepared.tokenizer.padId,
+    }),
     open: host.open,
     openPool: host.openPool,
     workers: host.workers,
@@ -41,10 +46,7 @@ export async function* trainModel(
     weightDecay: options.weightDecay,
     clipNorm: options.clipNorm,
     dropout: options.dropout,
-    tokenDropout: options.tokenDropout,
-    ...(prepared.tokenizer.maskId === undefined ? {} : { maskId: prepared.tokenizer.maskId }),
     seed,
-    padId: prepared.tokenizer.padId,
     checkpointDir: work,
     checkpointEverySteps: options.checkpointEverySteps,
     ...(signal === undefined ? {} : { signal }),
@@ -52,18 +54,17 @@ export async function* trainModel(
   for (;;) {
     const next = await training.next();
     if (next.done === true) {
-      const { model: best, bestEpoch, history, steps } = next.value;
-      const chosen = history.find((epoch) => epoch.epoch === bestEpoch)!;
+      const { model: trained, best, history, steps } = next.value;
       return {
-        model: best,
-        history: history.map(({ epoch, trainingLoss, validationLoss, validationAccuracy }) => ({
-          epoch,
-          trainLoss: trainingLoss,
-          validationLoss,
-          validationAccuracy,
-          best: epoch === bestEpoch,
+        model: trained,
+        history: history.map((record) => ({
+          epoch: record.epoch,
+          trainLoss: record.trainingLoss,
+          validationLoss: record.validationLoss,
+          validationAccuracy: record.metrics.accuracy!,
+          best: record === best,
         })),
-        metrics: { steps, validationAccuracy: chosen.validationAccuracy, validationLoss: chosen.validationLoss },
+        metrics: { steps, validationAccuracy: best.metrics.accuracy!, validationLoss: best.validationLoss },
       };
     }
     yield { kind: 'train', stage, event: next.value };
