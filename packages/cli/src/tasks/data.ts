@@ -17,7 +17,7 @@ export async function* openData(
   if (isFolder) return data;
   const options = dataSchema.parse({ source: data });
   const versions = toolVersions();
-  const key = digestOf({ source: await sourceDigest(data, '.'), seed, versions });
+  const key = digestOf({ source: await sourceDigest(options, '.'), seed, versions });
   const work = resolve(`${target}.work`);
   yield* dataStage({ key, seed, versions, work, out: resolve(target), signal }, options, resolve('.'));
   await rm(work, { recursive: true, force: true });

@@ -18,7 +18,7 @@ export interface PlannedStage {
 }
 
 export interface PlanInputs {
-  /** Digest of the data source: of the file's bytes, or of the npm package's name and version. */
+  /** Digest of the files that the data is read from, or of the npm package's name and version. */
   readonly sourceDigest: string;
   /** Versions of everything whose change may change bytes: packages, engine. */
   readonly versions: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export interface PlanInputs {
 
 /** Bumped when the implementation of a stage changes what it writes. */
 const revisions: Readonly<Record<Exclude<StageKind, 'report'>, number>> = {
-  data: 1,
+  data: 2,
   tokenizer: 1,
   baseline: 1,
   train: 1,

@@ -43,7 +43,7 @@ export interface RunResult {
 export async function inspectRun(recipe: Recipe, options: RunOptions): Promise<readonly StageState[]> {
   const { out, baseDir, host, force = [] } = options;
   const planned = planRecipe(recipe, {
-    sourceDigest: await sourceDigest(recipe.data.source ?? recipe.data.inputs![0]!.path, baseDir),
+    sourceDigest: await sourceDigest(recipe.data, baseDir),
     versions: host.versions,
     durations: await readDurations(out),
     workers: host.workers,

@@ -1,6 +1,7 @@
 import { createRng } from '@slm-compress/onnx';
 import { describe, expect, it } from 'vitest';
 import { createCleaner } from './cleaner.ts';
+import { standardCleaning } from './standard.ts';
 import type { CleaningStep } from './steps.ts';
 
 const family = '👨\u200d👩\u200d👧';
@@ -35,6 +36,7 @@ describe('createCleaner', () => {
     [{ step: 'stop-words' }, 'The film was not good', 'film not good'],
     [{ step: 'stop-words', words: ['c++'] }, 'use C++ or C', 'use or C'],
     [{ step: 'cut', maxCharacters: 4 }, 'abc😀', 'abc'],
+    [{ step: 'cut', maxCharacters: 4 }, 'abc d', 'abc'],
     [{ step: 'drop-empty' }, ' -- ', dropped],
     [{ step: 'drop-empty' }, '😀', '😀'],
     [{ step: 'length', characters: { min: 3 } }, 'ab', dropped],
@@ -158,4 +160,48 @@ describe('createCleaner', () => {
       expect(cleaner.clean(Buffer.from(text).toString('latin1'))).toBe(text);
     }
   });
+});
+
+it('standardCleaning is idempotent, and its account adds up', async () => {
+  const rng = createRng(1);
+  const alphabet = [...'aBç \t\n\r\u00a0\u2028\u200b\u200d\u0301\u00ad\u0007\ufeff😀👩İﬁ', '\ud800'];
+  const steps = standardCleaning.filter(({ step }) => step !== 'drop-empty');
+  for (let round = 0; round < 500; round++) {
+    let raw = '';
+    for (let i = rng.integer(40); i > 0; i--) raw += alphabet[rng.integer(alphabet.length)];
+    const cleaner = await createCleaner(steps);
+    const text = cleaner.clean(raw)!;
+    const taken = cleaner.account().reduce((sum, { characters }) => sum + characters, 0);
+    expect(raw.length - taken).toBe(text.length);
+    expect(cleaner.clean(text), JSON.stringify(raw)).toBe(text);
+  }
+});
+
+it('white space comes out as if every run were replaced one kind after the other', async () => {
+  const rng = createRng(21);
+  const cleaner = await createCleaner([{ step: 'white-space' }]);
+  const pieces = [' ', ' ', '\t', '\u00a0', '\u3000', '\n', '\n', '\r\n', '\r', '\u2028', 'a', 'b'];
+  for (let round = 0; round < 2000; round++) {
+    let raw = '';
+    for (let i = rng.integer(14); i >= 0; i--) raw += pieces[rng.integer(pieces.length)];
+    const lines = raw.split(/\r\n|[\r\n\u2028]/).map((line) => line.replace(/[\t\u00a0\u3000 ]+/g, ' ').trim());
+    const expected = lines.join('\n').replace(/\n\n+/g, '\n\n').trim();
+    expect(cleaner.clean(raw), JSON.stringify(raw)).toBe(expected);
+  }
+});
+
+it('cleans the texts of a row alone and judges them together', async () => {
+  const steps = [{ step: 'white-space' }, { step: 'drop-empty' }, { step: 'length', words: { min: 3 } }] as const;
+  const cleaner = await createCleaner(steps);
+  expect(cleaner.cleanAll([' a ', 'b  c'])).toEqual(['a', 'b c']);
+  expect(cleaner.cleanAll([' ', 'b  c d'])).toEqual(['', 'b c d']);
+  expect(cleaner.cleanAll(['a', 'b'])).toBe('length');
+  expect(cleaner.cleanAll([' ', ''])).toBe('drop-empty');
+  expect(cleaner.account().map(({ rows, dropped }) => [rows, dropped])).toEqual([
+    [3, 0],
+    [0, 1],
+    [0, 1],
+  ]);
+  const keeper = await createCleaner(steps, { keepRows: true });
+  expect([keeper.cleanAll(['a', ' b']), keeper.clean(' ')]).toEqual([['a', 'b'], '']);
 });

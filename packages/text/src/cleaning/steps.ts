@@ -38,7 +38,7 @@ export type CleaningStep =
   | { readonly step: 'names'; readonly names: readonly string[]; readonly text?: string }
   /** Words left out; English ones by default. Rarely right: models of language need them ("not good"). */
   | { readonly step: 'stop-words'; readonly words?: readonly string[] }
-  /** Cut at so many UTF-16 units, never inside a surrogate pair. */
+  /** Cut at so many UTF-16 units, never inside a surrogate pair and without white space at the new end. */
   | { readonly step: 'cut'; readonly maxCharacters: number }
   /** Rows without a letter, digit or symbol are dropped. */
   | { readonly step: 'drop-empty' }
@@ -87,6 +87,11 @@ const invisible = /(?![\t\n\v\f\r\u0085])[\p{Cc}\p{Cf}\p{Co}]/gu;
 /** Format characters that are part of an emoji: the tags of the flags of England, Scotland and Wales. */
 const emojiTags = /\u{1f3f4}[\u{e0061}-\u{e007a}]+\u{e007f}/gu;
 
+/** Whether a step drops rows rather than changing their texts. */
+export function dropsRows(step: CleaningStepName): boolean {
+  return ['drop-empty', 'length', 'repetition', 'language'].includes(step);
+}
+
 /** A function a step; languages are told by `detect`. Throws SlmError `DATA_OPTION` for options out of range. */
 export function textStep(step: CleaningStep, detect: (text: string) => string | undefined): TextStep {
   switch (step.step) {
@@ -116,7 +121,7 @@ export function textStep(step: CleaningStep, detect: (text: string) => string | 
       return replaceWords('stop-words', step.words ?? englishStopWords, '');
     case 'cut':
       atLeast('cut.maxCharacters', step.maxCharacters, 1);
-      return (text) => (text.length > step.maxCharacters ? cutAt(text, step.maxCharacters) : text);
+      return (text) => (text.length > step.maxCharacters ? cutAt(text, step.maxCharacters).trimEnd() : text);
     case 'drop-empty':
       return (text) => (/[\p{L}\p{N}\p{S}]/u.test(text) ? text : undefined);
     case 'length':

@@ -14,13 +14,13 @@ const zstdSlice = 4096;
 
 /**
  * The bytes of a file, or of standard input for `-`, unpacked when they begin as gzip (also several members) or
- * zstd do, whatever the name. Memory is a few chunks of 64 KiB.
+ * zstd do, whatever the name. Memory is a few chunks of 64 KiB. `onRead` hears of the bytes read, still packed.
  *
  * Throws SlmError `FILE_NOT_FOUND` when it cannot be opened, and `DATA_COMPRESSION` with the number of bytes unpacked
  * when a compressed stream is cut short or damaged.
  */
-export async function* readBytes(path: string): AsyncGenerator<Buffer> {
-  const chunks = rawBytes(path);
+export async function* readBytes(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const chunks = rawBytes(path, onRead);
   const head = await take(chunks, 4);
   const source = joined(head, chunks);
   if (head[0] === 0x1f && head[1] === 0x8b) yield* gunzip(path, source);
@@ -52,13 +52,16 @@ export async function* asUtf8(bytes: AsyncGenerator<Buffer>, encoding?: string):
   if (rest) yield Buffer.from(rest);
 }
 
-async function* rawBytes(path: string): AsyncGenerator<Buffer> {
+async function* rawBytes(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
   if (path === stdinPath) {
     for await (const chunk of process.stdin) yield Buffer.from(chunk);
     return;
   }
   try {
-    for await (const chunk of createReadStream(path)) yield chunk as Buffer;
+    for await (const chunk of createReadStream(path)) {
+      onRead?.((chunk as Buffer).length);
+      yield chunk as Buffer;
+    }
   } catch (cause) {
     throw new SlmError('FILE_NOT_FOUND', `${path}: expected a readable data file, got ${(cause as Error).message}`, {
       cause,

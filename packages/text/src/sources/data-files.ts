@@ -173,6 +173,17 @@ export async function splitsOf(path: string, config?: string): Promise<readonly 
   return Object.keys(splitFiles(path, names, await cardConfigs(path), config));
 }
 
+/** Which of {@link splitsOf} a folder has for each part, by the name it has there. */
+export async function folderParts(
+  path: string,
+  config?: string,
+): Promise<{ readonly train?: string; readonly validation?: string; readonly test?: string }> {
+  const found = await splitsOf(path, config);
+  const part = (name: string) => found.find((split) => split === name || splitAliases[split] === name);
+  const parts = Object.entries({ train: part('train'), validation: part('validation'), test: part('test') });
+  return Object.fromEntries(parts.filter(([, name]) => name !== undefined));
+}
+
 function chooseFiles(
   folder: string,
   names: readonly string[],

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { createRng, isSlmError, SlmError } from '@slm-compress/onnx';
 import { asUtf8, joined, readBytes, stdinPath, take } from './bytes.ts';
 import { type DataFile, findDataFiles, type RowFormat } from './data-files.ts';
@@ -47,6 +48,8 @@ export interface OpenRowsOptions {
   readonly sample?: number;
   /** Longest line, CSV record or document; 16 MiB by default. */
   readonly maxRowBytes?: number;
+  /** Hears how many more bytes of files were read, packed as they are; of a Parquet file all at its end. */
+  readonly onBytes?: (bytes: number) => void;
 }
 
 const defaultMaxRowBytes = 1 << 24;
@@ -107,9 +110,9 @@ export async function* openRecords(
 ): AsyncGenerator<SourceRecord> {
   checkOptions({ inputs: [input], ...options });
   const { files } = await findDataFiles(input);
-  const all: ChooseColumns = (_, present) => present;
+  const { maxRowBytes = defaultMaxRowBytes } = options;
   for (const file of files) {
-    for await (const { record } of fileRecords(file, input, options.maxRowBytes ?? defaultMaxRowBytes, all)) {
+    for await (const { record } of fileRecords(file, input, { maxRowBytes, choose: (_, present) => present })) {
       yield record;
     }
   }
@@ -154,7 +157,7 @@ interface MutableAccount {
 }
 
 async function* inputRows(input: RowInput, options: OpenRowsOptions, account: MutableAccount): AsyncGenerator<TextRow> {
-  const { onBadRow = 'error', maxRowBytes = defaultMaxRowBytes } = options;
+  const { onBadRow = 'error', maxRowBytes = defaultMaxRowBytes, onBytes } = options;
   const bad = (error: SlmError): void => {
     if (onBadRow === 'error') throw error;
     account.bad++;
@@ -164,7 +167,7 @@ async function* inputRows(input: RowInput, options: OpenRowsOptions, account: Mu
   for (const file of files) {
     account.files++;
     try {
-      for await (const { record, names, columns } of fileRecords(file, input, maxRowBytes)) {
+      for await (const { record, names, columns } of fileRecords(file, input, { maxRowBytes, onBytes })) {
         try {
           if ('bad' in record) throw new SlmError('DATA_ROW', `${record.where}: ${record.bad}`);
           const row = toTextRow(record, columns, names ?? classNames);
@@ -201,17 +204,22 @@ type ChooseColumns = (where: string, present: readonly string[], columns: RowCol
 async function* fileRecords(
   file: DataFile,
   input: RowInput,
-  maxRowBytes: number,
-  choose: ChooseColumns = checkColumns,
+  options: {
+    readonly maxRowBytes: number;
+    readonly choose?: ChooseColumns;
+    readonly onBytes?: ((bytes: number) => void) | undefined;
+  },
 ): AsyncGenerator<FileRecord> {
+  const { maxRowBytes, choose = checkColumns, onBytes } = options;
   const { path } = file;
   const { columns = {}, encoding } = input;
   if (file.format === 'parquet') {
     yield* parquetRows(path, columns, choose);
+    onBytes?.((await stat(path)).size);
     return;
   }
   const shown = path === stdinPath ? 'stdin' : path;
-  const bytes = asUtf8(readBytes(path), encoding);
+  const bytes = asUtf8(readBytes(path, onBytes), encoding);
   const head = await take(bytes, 512);
   const source = joined(head, bytes);
   const format = file.format ?? formatOfContent(shown, head);

