@@ -6,7 +6,7 @@ export * from './hf-weights.ts';
 export type { Loss } from './loss.ts';
 export type { Optimizer } from './optimizer.ts';
 export type { ParameterRule } from './parameter-groups.ts';
-export * from './predict.ts';
+export { type PredictOptions, predictLogits, scoreLogits } from './predict.ts';
 export * from './safetensors.ts';
 export * from './schedule.ts';
 export type {
@@ -20,6 +20,7 @@ export type {
   Task,
 } from './task.ts';
 export * from './tasks/classification.ts';
+export * from './tasks/language-model.ts';
 export { train } from './train.ts';
 export type {
   TrainEvent,

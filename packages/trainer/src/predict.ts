@@ -30,40 +30,58 @@ export async function predictLogits(
     tokenBudget,
   );
   let logits: Float32Array | undefined;
-  let classes = 0;
-  let next = 0;
   let done = 0;
-  const work = async () => {
-    for (;;) {
-      const batch = batches[next++];
-      if (batch === undefined) return;
-      if (signal?.aborted) {
-        throw new SlmError('ABORTED', 'predict: stopped by its signal', { cause: signal.reason });
-      }
-      const { inputIds, attentionMask } = padBatch(
-        batch.map((index) => data[index]!),
-        { padId },
-      );
-      const feeds = { input_ids: inputIds, attention_mask: attentionMask };
-      const made = (await engine.run(feeds, { outputs: [output] }))[output]!;
-      classes = made.dims[1]!;
-      logits ??= new Float32Array(data.length * classes);
-      for (const [row, index] of batch.entries()) {
-        const values = (made.data as Float32Array).subarray(row * classes, (row + 1) * classes);
-        logits.set(values, index * classes);
-      }
-      done += batch.length;
-      onProgress?.(done, data.length);
+  await inParallel(batches, { concurrency, ...(signal && { signal }) }, async (batch) => {
+    const { inputIds, attentionMask } = padBatch(
+      batch.map((index) => data[index]!),
+      { padId },
+    );
+    const feeds = { input_ids: inputIds, attention_mask: attentionMask };
+    const made = (await engine.run(feeds, { outputs: [output] }))[output]!;
+    const classes = made.dims[1]!;
+    logits ??= new Float32Array(data.length * classes);
+    for (const [row, index] of batch.entries()) {
+      const values = (made.data as Float32Array).subarray(row * classes, (row + 1) * classes);
+      logits.set(values, index * classes);
     }
-  };
-  const workers = Array.from({ length: Math.min(concurrency, batches.length) }, work);
-  const settled = await Promise.allSettled(workers);
-  const failed = settled.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+    done += batch.length;
+    onProgress?.(done, data.length);
+  });
   return logits ?? new Float32Array(0);
 }
 
-function batchesInOrder(lengths: readonly number[], tokenBudget: number): readonly (readonly number[])[] {
+/**
+ * Works on items in their order, at most `concurrency` at a time; the results are in the order of the items. The first
+ * failure stops what has not begun and is thrown when the rest has ended. Throws `ABORTED`.
+ */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  { concurrency, signal }: { readonly concurrency: number; readonly signal?: AbortSignal },
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  let failed = false;
+  const run = async () => {
+    while (next < items.length && !failed) {
+      const index = next++;
+      if (signal?.aborted) throw new SlmError('ABORTED', 'predict: stopped by its signal', { cause: signal.reason });
+      try {
+        results[index] = await work(items[index]!);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const settled = await Promise.allSettled(Array.from({ length: Math.min(concurrency, items.length) }, run));
+  const rejected = settled.find((result) => result.status === 'rejected');
+  if (rejected) throw rejected.reason;
+  return results;
+}
+
+/** Batches of neighbours in length, padded length × count within the budget (one longer text is a batch of its own). */
+export function batchesInOrder(lengths: readonly number[], tokenBudget: number): readonly (readonly number[])[] {
   const order = lengths.map((_, index) => index).sort((a, b) => lengths[a]! - lengths[b]! || a - b);
   const batches: number[][] = [];
   let batch: number[] = [];
