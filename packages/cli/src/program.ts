@@ -7,6 +7,7 @@ import { diffCommand } from './commands/diff.ts';
 import { distillCommand } from './commands/distill.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evalCommand } from './commands/eval.ts';
+import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { measureCommand } from './commands/measure.ts';
 import { predictCommand } from './commands/predict.ts';
@@ -32,9 +33,10 @@ export function createProgram(setExitCode: SetExitCode): Command {
     .exitOverride()
     .addHelpText(
       'after',
-      '\nStart here:\n  $ slm-compress run models/spam-filter/recipe.yaml\n  $ slm-compress serve\n',
+      '\nStart here:\n  $ slm-compress init --data my.csv\n  $ slm-compress run recipe.yaml\n  $ slm-compress serve\n',
     );
   const commands = [
+    initCommand,
     runCommand,
     trainCommand,
     distillCommand,

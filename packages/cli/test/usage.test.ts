@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const commands =
-  'run train distill prune quantize eval bench report compare predict serve inspect clean diff doctor'.split(' ');
+  'init run train distill prune quantize eval bench report compare predict serve inspect clean diff doctor'.split(' ');
 
 describe('help', () => {
   test.each(commands)('%s --help shows the options and an example', async (command) => {
@@ -22,6 +22,13 @@ describe('help', () => {
     expect(stdout).toMatch(/Examples?:\n {2}\$ slm-compress /);
     expect(stdout).toContain('--json');
     expect(stdout).toContain('--seed <n>');
+  });
+
+  test('data inspect --help documents what --json prints', async () => {
+    const { code, stdout } = await slmCompress(['data', 'inspect', '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Examples:\n {2}\$ slm-compress data inspect /);
+    expect(stdout).toContain('format ("slm-data-inspection-1")');
   });
 
   test('train says where it keeps prepared data and checkpoints', async () => {

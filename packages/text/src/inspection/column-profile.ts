@@ -145,7 +145,7 @@ export function createColumnCollector(name: string): ColumnCollector {
           return repeats && distinct <= (most(counts.integers) ? 100 : 20) ? 'category' : 'number';
         }
         const listed = severalParts > 0.2 * present && partCount > 1.2 * present && parts.size < 0.5 * partCount;
-        if (listed && meanCharacters <= 100 && parts.size <= 200 && parts.size < Math.max(distinct, 3)) return 'list';
+        if (listed && meanCharacters <= 100 && parts.size <= 200 && parts.size <= distinct) return 'list';
         if (uniqueness > 0.95 && meanWords < 2 && named('id')) return 'id';
         if (repeats && distinct <= 1000 && meanCharacters <= 80)
           return named('group') && distinct > 20 ? 'group' : 'category';
