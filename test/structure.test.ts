@@ -28,6 +28,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const dependencies: Readonly<Record<string, readonly string[]>> = {
   'packages/onnx': ['protobufjs'],
   'packages/text': [
+    '@huggingface/jinja',
     '@huggingface/tokenizers',
     'chardet',
     'csv-parse',

@@ -47,6 +47,7 @@ export { type ResolvedInputs, resolveInputs } from './sources/data-inputs.ts';
 export * from './sources/open-rows.ts';
 export type { ChatMessage, RowColumns, TextRow } from './sources/text-row.ts';
 export * from './split.ts';
+export type { ChatOptions, ChatTurn, RenderedChat } from './tokenizer/chat-template.ts';
 export type {
   EncodedText,
   EncodeOptions,

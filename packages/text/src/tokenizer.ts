@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { SlmError } from '@slm-compress/onnx';
+import { labelReplies, type MessageRange, messageTokens } from './batches/reply-labels.ts';
+import { type ChatOptions, type ChatTurn, chatRenderer, type RenderedChat } from './tokenizer/chat-template.ts';
 import { tokenDecoder } from './tokenizer/decoder.ts';
 import {
   type EncodedText,
@@ -55,6 +57,21 @@ export interface IncrementalDecoder {
   flush(): string;
 }
 
+/** How a chat becomes ids and labels. */
+export interface EncodeChatOptions extends ChatOptions {
+  /** At most so many ids; the end of a longer chat is cut off. No limit by default. */
+  readonly maxLength?: number;
+}
+
+/** A chat as a model reads it, and what it learns of it. */
+export interface EncodedChat extends EncodedText {
+  readonly text: string;
+  /** The id itself in a reply of the assistant, its end-of-turn token included, and `IGNORED_LABEL` elsewhere. */
+  readonly labels: Int32Array;
+  /** Tokens of each reply, as far as they are there. */
+  readonly replies: readonly MessageRange[];
+}
+
 /** A loaded tokenizer: ids and tokens by name, and where the ids of a text come from. */
 export interface TextTokenizer extends Tokenizer {
   /** The side that is cut of texts that are too long, and the one where a batch is to be padded. */
@@ -82,6 +99,26 @@ export interface TextTokenizer extends Tokenizer {
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
   /** Decodes id by id: what it returns, put together, is `decode` of all. */
   createDecoder(options?: DecodeOptions): IncrementalDecoder;
+  /** Names of the chat templates; the one for common use is `default`. */
+  readonly chatTemplates: readonly string[];
+  /**
+   * The text of a chat, by a template of the tokenizer or a given one. Special tokens are in the text, so encode it with
+   * `addSpecialTokens: false`. A template is a stranger's program: it may take 2 s of computing and write 16 MB.
+   * Throws SlmError `CHAT_TEMPLATE` when there is no template, for what is not Jinja, when the template refuses the
+   * chat, and past those limits.
+   */
+  applyChatTemplate(messages: readonly ChatTurn[], options?: ChatOptions): string;
+  /**
+   * The text of a chat with the parts that are the assistant's replies: what a template marks by `{% generation %}`,
+   * or else what a message adds to the chat before it with the prompt for a reply: the content and the token behind it.
+   * Throws as `applyChatTemplate`, and when a template without such marks changes earlier messages.
+   */
+  replySpans(messages: readonly ChatTurn[], options?: ChatOptions): RenderedChat;
+  /**
+   * Ids of a chat, and labels for learning the replies only. Throws as `replySpans`, and `TOKENIZER_OPTION` for
+   * tokenizers without {@link align} and a `maxLength` that is no integer from 0.
+   */
+  encodeChat(messages: readonly ChatTurn[], options?: EncodeChatOptions): EncodedChat;
   /**
    * Ids of a whole text without special tokens around it, and for each the range of UTF-16 units of the text it stands
    * for (JavaScript's string indices, where the Rust library counts code points; white space is not trimmed off).
@@ -108,7 +145,7 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   }
 }
 
-function createTokenizer({ description, config, bytes }: TokenizerSources): TextTokenizer {
+function createTokenizer({ description, config, bytes, chatTemplates }: TokenizerSources): TextTokenizer {
   const vocabulary = vocabularyOf(description);
   const padToken = tokenName(config.pad_token) ?? usualPad(vocabulary);
   const padId = vocabulary.ids.get(padToken);
@@ -133,6 +170,7 @@ function createTokenizer({ description, config, bytes }: TokenizerSources): Text
       return token === undefined || (skipSpecialTokens && vocabulary.special.has(token)) ? undefined : token;
     };
   };
+  const chats = chatRenderer(chatTemplates, specialTokensOf(config), vocabulary.special);
   const limit = config.model_max_length;
   const maxLength = typeof limit === 'number' && limit > 0 && limit < 1e9 ? limit : undefined;
   return {
@@ -173,6 +211,34 @@ function createTokenizer({ description, config, bytes }: TokenizerSources): Text
     },
     encode: (text, options = {}) => encoder.encode(text, options),
     encodeWindows: (text, options = {}) => encoder.encodeWindows(text, options),
+    chatTemplates: [...chatTemplates.keys()],
+    applyChatTemplate: chats.render,
+    replySpans: chats.renderReplies,
+    encodeChat(messages, options = {}) {
+      const { maxLength = Number.POSITIVE_INFINITY } = options;
+      if (!align) {
+        throw new SlmError(
+          'TOKENIZER_OPTION',
+          'encodeChat: expected a tokenizer that knows offsets, got a kind that does not',
+        );
+      }
+      if (maxLength < 0 || (!Number.isInteger(maxLength) && maxLength !== Number.POSITIVE_INFINITY)) {
+        throw new SlmError('TOKENIZER_OPTION', `maxLength: expected an integer from 0, got ${maxLength}`);
+      }
+      const { text, replies } = chats.renderReplies(messages, options);
+      const found = align(text);
+      const ids = Int32Array.from(found.ids.length > maxLength ? found.ids.slice(0, maxLength) : found.ids);
+      const ranges = messageTokens(found.offsets, replies);
+      return {
+        text,
+        ids,
+        labels: labelReplies(ids, ranges),
+        truncated: found.ids.length > ids.length,
+        replies: ranges.flatMap(({ role, start, end }) =>
+          start < ids.length ? [{ role, start, end: Math.min(end, ids.length) }] : [],
+        ),
+      };
+    },
   };
 }
 
@@ -181,6 +247,16 @@ function tokenName(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   const content = (value as { readonly content?: unknown } | null | undefined)?.content;
   return typeof content === 'string' ? content : undefined;
+}
+
+/** The special tokens that the configuration names, as templates know them: `bos_token` and the like. */
+function specialTokensOf(config: Component): Readonly<Record<string, string>> {
+  const named: Record<string, string> = {};
+  for (const [key, value] of Object.entries(config)) {
+    const token = /^\w+_token$/.test(key) ? tokenName(value) : undefined;
+    if (token !== undefined) named[key] = token;
+  }
+  return named;
 }
 
 /** What pads where the configuration names nothing: models for generation pad with their end token. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { Component } from './normalizers.ts';
@@ -13,6 +13,8 @@ export interface TokenizerSources {
   readonly description: Component & { readonly model: Component };
   /** `tokenizer_config.json`, with what only `special_tokens_map.json` names; empty when there is none. */
   readonly config: Component;
+  /** Chat templates by name; one without a name is `default`. */
+  readonly chatTemplates: ReadonlyMap<string, string>;
 }
 
 /** Reads the files of a tokenizer's folder. Throws SlmError `FILE_NOT_FOUND` and `TOKENIZER_CORRUPT`. */
@@ -23,7 +25,31 @@ export async function readTokenizerFolder(folder: string): Promise<TokenizerSour
     ...(await readObject(join(folder, 'tokenizer_config.json'))),
   };
   const bytes = await readDescription(folder, file, config);
-  return { file, bytes, config, description: parseDescription(file, bytes) };
+  const chatTemplates = await readChatTemplates(folder, config);
+  return { file, bytes, config, chatTemplates, description: parseDescription(file, bytes) };
+}
+
+/**
+ * The templates of the configuration (a text, or a list of them with names) and of files of their own, which come
+ * first: `chat_template.jinja` and `additional_chat_templates/*.jinja`.
+ */
+async function readChatTemplates(folder: string, config: Component): Promise<ReadonlyMap<string, string>> {
+  const templates = new Map<string, string>();
+  const stated = config.chat_template;
+  for (const one of Array.isArray(stated) ? (stated as readonly unknown[]) : [{ name: 'default', template: stated }]) {
+    const { name, template } = (one ?? {}) as { readonly name?: unknown; readonly template?: unknown };
+    if (typeof name === 'string' && typeof template === 'string') templates.set(name, template);
+  }
+  const more = join(folder, 'additional_chat_templates');
+  const files = (await readdir(more).catch(() => [])).filter((name) => name.endsWith('.jinja')).sort();
+  for (const [name, file] of [
+    ['default', join(folder, 'chat_template.jinja')],
+    ...files.map((name) => [name.slice(0, -'.jinja'.length), join(more, name)] as const),
+  ] as const) {
+    const template = await readFile(file, 'utf8').catch(() => undefined);
+    if (template !== undefined) templates.set(name, template);
+  }
+  return templates;
 }
 
 /** The bytes of tokenizer.json, or of the one that stands for the folder's older files. */
