@@ -1,3 +1,4 @@
+export { type AttributeReader, readAttributes } from './attribute-reader.ts';
 export * from './builder.ts';
 export * from './check/check-model.ts';
 export * from './check/signatures.ts';

@@ -3,6 +3,7 @@ export * from './bert-parameters.ts';
 export * from './config.ts';
 export type { DropoutSite } from './dropout.ts';
 export * from './hf-weights.ts';
+export * from './lora.ts';
 export type { Loss } from './loss.ts';
 export type { Optimizer } from './optimizer.ts';
 export type { ParameterRule } from './parameter-groups.ts';

@@ -47,7 +47,7 @@ export function groupParameters(
   if (!(layerDecay > 0 && layerDecay <= 1)) fail(`layerDecay must be in (0, 1], got ${layerDecay}`);
   const patterns = rules.map((rule) => {
     const { match, learningRateScale = 1, weightDecay: decay = 0 } = rule;
-    const pattern = new RegExp(`^${match.split('*').map(quoted).join('.*')}$`, 's');
+    const pattern = namePattern(match);
     if (!parameters.some(({ name }) => pattern.test(name))) {
       const some = parameters.slice(0, 3).map(({ name }) => name);
       fail(
@@ -85,6 +85,8 @@ export function groupParameters(
   return settings;
 }
 
-function quoted(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** Matches whole names; `*` stands for any characters. */
+export function namePattern(match: string): RegExp {
+  const parts = match.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 's');
 }
