@@ -3,6 +3,7 @@ export * from './batches/ignored-label.ts';
 export * from './batches/mask-tokens.ts';
 export * from './batches/pack.ts';
 export { type PrefetchOptions, prefetchBatches } from './batches/prefetch.ts';
+export * from './batches/plan-batches.ts';
 export * from './batches/reply-labels.ts';
 export * from './batches/token-store.ts';
 export * from './batches.ts';

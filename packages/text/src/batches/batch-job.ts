@@ -2,8 +2,8 @@ import { SlmError, type Tensor } from '@slm-compress/onnx';
 import { type PadOptions, padBatch } from '../batches.ts';
 import { IGNORED_LABEL } from './ignored-label.ts';
 import { type MaskOptions, tokenMasker } from './mask-tokens.ts';
-import { type PackedPiece, packBlock } from './pack.ts';
-import { storedRow, type TokenStore } from './token-store.ts';
+import { type PackedBlock, type PackedPiece, packBlock } from './pack.ts';
+import { hasLabels, type StoredPiece, storedRows, type TokenStore } from './token-store.ts';
 
 /** Padded batches of whole examples, masked or with the store's labels if it has any. */
 export interface PadJob {
@@ -15,13 +15,15 @@ export interface PadJob {
   readonly mask?: MaskOptions;
 }
 
-/** Batches of packed blocks for causal language models. */
+/** Batches of packed blocks: for causal language models, or masked ones with `mask`. */
 export interface PackJob {
   readonly kind: 'pack';
   /** The blocks of each batch (`planPacking`, cut into batches). */
   readonly batches: readonly (readonly (readonly PackedPiece[])[])[];
   readonly blockLength: number;
   readonly padId: number;
+  /** Masked-language modelling; the store's labels are not used then. A piece's mask does not depend on its block. */
+  readonly mask?: MaskOptions;
 }
 
 /** How token arrays become tensors, step by step: plain data, so that a worker can do it. */
@@ -36,6 +38,10 @@ export interface ReadyBatch {
   /**
    * int64 `[batch, sequence]` by graph input: `input_ids`, `attention_mask`; `labels` when masked, labelled or packed;
    * `position_ids` when packed or padded left; `segment_ids` when packed.
+   *
+   * No packed example attends across another: the graph lets a query see the keys whose `segment_ids` equal its own (and
+   * that are not behind it, if causal), two integers a token to feed where a mask has a byte for every pair of tokens;
+   * `segmentMask` is that rule spelled out. `position_ids` begin anew with each example.
    */
   readonly tensors: Readonly<Record<string, Tensor>>;
   /** Tokens that are not padding. */
@@ -51,16 +57,13 @@ export function batchMaker(store: TokenStore, job: BatchJob): (step: number) => 
 }
 
 function padding(store: TokenStore, job: PadJob): (step: number) => ReadyBatch {
-  const mask = job.mask && tokenMasker(job.mask);
+  const rowsOf = rowReader(store, job.mask);
   return (step) => {
     const examples = batchOf(job.batches, step);
-    let ids = examples.map((example) => storedRow(store, 'ids', example));
-    let labels: Int32Array[] | undefined;
-    if (mask) {
-      const masked = ids.map((row, i) => mask(row, { step, example: examples[i]! }));
-      ids = masked.map((row) => row.ids);
-      labels = masked.map((row) => row.labels);
-    } else if (store.labels) labels = examples.map((example) => storedRow(store, 'labels', example));
+    const { ids, labels } = rowsOf(
+      examples.map((example) => ({ example })),
+      step,
+    );
     const { inputIds, attentionMask, positionIds, tokens } = padBatch(ids, job.pad);
     return {
       step,
@@ -77,14 +80,20 @@ function padding(store: TokenStore, job: PadJob): (step: number) => ReadyBatch {
 }
 
 function packing(store: TokenStore, job: PackJob): (step: number) => ReadyBatch {
+  const rowsOf = rowReader(store, job.mask);
   return (step) => {
     const plan = batchOf(job.batches, step);
-    const blocks = plan.map((pieces) => {
-      const rows = (kind: 'ids' | 'labels') => pieces.map(({ example }) => storedRow(store, kind, example));
-      const local = pieces.map((piece, i) => ({ ...piece, example: i }));
-      return packBlock(local, rows('ids'), { ...job, labels: store.labels && rows('labels') });
-    });
-    const tensor = (value: (block: (typeof blocks)[number]) => Int32Array): Tensor => {
+    const examples = plan.map((pieces) => pieces.map(({ example }) => example));
+    const { ids, labels } = rowsOf(plan.flat(), step);
+    let row = 0;
+    const blocks = plan.map((pieces) =>
+      packBlock(
+        pieces.map(({ length }) => ({ example: row++, start: 0, length })),
+        ids,
+        { blockLength: job.blockLength, padId: job.padId, labels, inPlace: job.mask !== undefined },
+      ),
+    );
+    const tensor = (value: (block: PackedBlock) => Int32Array): Tensor => {
       const data = new BigInt64Array(blocks.length * job.blockLength);
       blocks.forEach((block, b) => {
         value(block).forEach((item, i) => {
@@ -95,7 +104,7 @@ function packing(store: TokenStore, job: PackJob): (step: number) => ReadyBatch 
     };
     return {
       step,
-      examples: plan.map((pieces) => pieces.map(({ example }) => example)),
+      examples,
       tensors: {
         input_ids: tensor((block) => block.inputIds),
         attention_mask: tensor((block) => block.segmentIds.map((id) => (id > 0 ? 1 : 0))),
@@ -105,6 +114,19 @@ function packing(store: TokenStore, job: PackJob): (step: number) => ReadyBatch 
       },
       tokens: blocks.reduce((total, { cumulativeLengths }) => total + cumulativeLengths.at(-1)!, 0),
     };
+  };
+}
+
+/** Reads pieces of examples, masked at a step, or with the store's labels if it has any. */
+function rowReader(store: TokenStore, options: MaskOptions | undefined) {
+  const mask = options && tokenMasker(options);
+  return (pieces: readonly StoredPiece[], step: number): { ids: Int32Array[]; labels: Int32Array[] | undefined } => {
+    const ids = storedRows(store, 'ids', pieces);
+    if (mask) {
+      const masked = ids.map((row, i) => mask(row, { ...pieces[i]!, step }));
+      return { ids: masked.map((row) => row.ids), labels: masked.map((row) => row.labels) };
+    }
+    return { ids, labels: hasLabels(store) ? storedRows(store, 'labels', pieces) : undefined };
   };
 }
 

@@ -24,6 +24,8 @@ export interface MaskCounter {
   readonly step: number;
   /** Number of the text in its data set, so that a text's mask does not depend on its batch. */
   readonly example: number;
+  /** First token of the text that is in the row, when the row is a piece of it; 0 by default. */
+  readonly start?: number;
 }
 
 export interface MaskedTokens {
@@ -33,7 +35,7 @@ export interface MaskedTokens {
 }
 
 /**
- * Chooses and replaces tokens. Draws come from (seed, step, example) alone and nothing is kept between calls, so a run
+ * Chooses and replaces tokens. Draws come from (seed, step, example, start) alone and nothing is kept between calls, so a run
  * that goes on from step n masks as if it had never stopped. A text may have no token chosen.
  * Throws SlmError `BATCH_OPTION` for options out of range.
  */
@@ -58,8 +60,9 @@ export function tokenMasker(options: MaskOptions): (ids: Int32Array, counter: Ma
     throw new SlmError('BATCH_OPTION', `continuation: expected ${vocabularySize} ids, got ${continuation.length}`);
   }
   const base = createRng(options.seed);
-  return (ids, { step, example }) => {
-    const rng = base.fork(step).fork(example);
+  return (ids, { step, example, start = 0 }) => {
+    const text = base.fork(step).fork(example);
+    const rng = start === 0 ? text : text.fork(start);
     const masked = Int32Array.from(ids);
     const labels = new Int32Array(ids.length).fill(IGNORED_LABEL);
     let inWord = false;

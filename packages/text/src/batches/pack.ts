@@ -26,7 +26,7 @@ export interface PackPlan {
   readonly utilisation: number;
 }
 
-/** A block for a causal language model; arrays are `[blockLength]` but for `cumulativeLengths`. */
+/** A block for a language model; arrays are `[blockLength]` but for `cumulativeLengths`. */
 export interface PackedBlock {
   /** The pieces' ids one after another, then padding. */
   readonly inputIds: Int32Array;
@@ -35,8 +35,8 @@ export interface PackedBlock {
   /** 1 for the first piece, 2 for the second, …; 0 for padding. A token attends within its segment only. */
   readonly segmentIds: Int32Array;
   /**
-   * The id itself where the loss counts. {@link IGNORED_LABEL} for padding and for the first token of a piece, which
-   * the token before it, of another piece, must not be asked to predict. Not shifted.
+   * The id itself where the loss counts. {@link IGNORED_LABEL} for padding and, unless labels are predicted in place, for
+   * the first token of a piece, which the token before it, of another piece, must not be asked to predict. Not shifted.
    */
   readonly labels: Int32Array;
   /** Where pieces start, and where the last ends: `[pieces + 1]` (`cu_seqlens`). */
@@ -107,9 +107,11 @@ export function packBlock(
     readonly blockLength: number;
     readonly padId: number;
     readonly labels?: readonly Int32Array[] | undefined;
+    /** Every token is predicted at its own place (masked language models), the first of a piece too; false by default. */
+    readonly inPlace?: boolean;
   },
 ): PackedBlock {
-  const { blockLength, padId, labels: given } = options;
+  const { blockLength, padId, labels: given, inPlace = false } = options;
   const inputIds = new Int32Array(blockLength).fill(padId);
   const positionIds = new Int32Array(blockLength);
   const segmentIds = new Int32Array(blockLength);
@@ -134,7 +136,7 @@ export function packBlock(
     }
     inputIds.set(row.subarray(start, start + length), at);
     labels.set(target.subarray(start, start + length), at);
-    labels[at] = IGNORED_LABEL;
+    if (!inPlace) labels[at] = IGNORED_LABEL;
     for (let i = 0; i < length; i++) positionIds[at + i] = i;
     segmentIds.fill(segment + 1, at, at + length);
     cumulativeLengths[segment + 1] = at + length;
