@@ -91,6 +91,8 @@ export type TrainEvent =
       readonly learningRate: number;
       /** Norm of the whole gradient before clipping. */
       readonly gradientNorm: number;
+      /** Milliseconds it took to make the feeds, while the step before it ran (the first: while the engine opened). */
+      readonly batchMs: number;
       /** Tokens that are not padding, over the last steps. */
       readonly usefulTokensPerSecond: number;
       /** Milliseconds left if all epochs are run, validation not counted. */

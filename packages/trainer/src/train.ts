@@ -1,13 +1,13 @@
 import type { Engine, Model, Tensor } from '@slm-compress/onnx';
-import { createRng, SlmError, trainableParameters } from '@slm-compress/onnx';
-import { batchByLength } from '@slm-compress/text';
+import { SlmError, trainableParameters } from '@slm-compress/onnx';
+import { epochByLength } from '@slm-compress/text';
 import { readCheckpoint, trainingDigest, writeCheckpoint } from './checkpoint.ts';
 import { resolveOptimizer } from './optimizer.ts';
 import { openOptimizerState } from './optimizer-state.ts';
 import { groupParameters } from './parameter-groups.ts';
 import { createProgressMeter } from './progress-meter.ts';
 import { createSchedule } from './schedule.ts';
-import { createFeeds, maskBytes, type PreparedStep, reserveMasks } from './shard-feeds.ts';
+import { createFeeds, maskBytes, reserveMasks } from './shard-feeds.ts';
 import {
   type ResolvedOptions,
   resolveOptions,
@@ -59,6 +59,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     reserve: (arenaPlan) => reserveMasks(arenaPlan, maskBytes(step, tokenBudget, shards)),
   });
   const feeds = createFeeds({ step, examples: task.train, shards, seed, arena: state.arena, masks });
+  const prepareStep = (index: number) => {
+    const begun = performance.now();
+    const { parts, tokens } = feeds.prepare(plan[index]!.batches, index);
+    const masked = feeds.withMasks(parts[0]!, index);
+    return { parts, tokens, masked, batchMs: performance.now() - begun };
+  };
 
   let done = 0;
   let lossSum = 0;
@@ -89,16 +95,19 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const engines = lazyEngines(settings);
   try {
     const meter = createProgressMeter(totalSteps);
-    let prepared: PreparedStep | undefined;
+    // Feeds are made in this thread, while an engine opens or runs the step before: no step waits for its own.
+    let ahead: ReturnType<typeof prepareStep> | undefined;
     while (done < totalSteps && !exhausted(history, settings.patience)) {
       await stopIfAborted();
-      const { epoch, batches } = plan[done]!;
-      const engine = await engines.open('step', step.model);
-      const { parts, tokens } = prepared ?? feeds.prepare(batches, done);
-      prepared = undefined;
+      const { epoch } = plan[done]!;
+      const opening = engines.open('step', step.model);
+      opening.catch(() => undefined);
+      ahead ??= prepareStep(done);
+      const engine = await opening;
+      const { parts, tokens, batchMs } = ahead;
+      let { masked } = ahead;
       state.clear();
       let stepLoss = 0;
-      let masked = feeds.withMasks(parts[0]!, done);
       for (let part = 0; part < parts.length; part++) {
         const shardFeeds = masked;
         const runs = shardFeeds.map((shard) => engine.run({ ...shard, ...state.weights }));
@@ -106,7 +115,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
         for (const run of runs) run.catch(() => undefined);
         // While the workers run: the masks of the next part, or the feeds of the next step.
         if (part + 1 < parts.length) masked = feeds.withMasks(parts[part + 1]!, done);
-        else if (done + 1 < totalSteps) prepared = feeds.prepare(plan[done + 1]!.batches, done + 1);
+        else if (done + 1 < totalSteps) ahead = prepareStep(done + 1);
         for (const [index, run] of runs.entries()) {
           const made = await run;
           stepLoss += (made.loss!.data as Float32Array)[0]!;
@@ -124,7 +133,17 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
       done++;
       lossSum += stepLoss;
       const pace = meter.step(tokens, done);
-      yield { kind: 'step', step: done, totalSteps, epoch, loss: stepLoss, learningRate, gradientNorm, ...pace };
+      yield {
+        kind: 'step',
+        step: done,
+        totalSteps,
+        epoch,
+        loss: stepLoss,
+        learningRate,
+        gradientNorm,
+        batchMs,
+        ...pace,
+      };
       if (validationIsDue()) {
         const record = await validate(epoch);
         history.push(record);
@@ -166,11 +185,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
 function planSteps(
   settings: ResolvedOptions,
 ): readonly { readonly epoch: number; readonly batches: readonly (readonly number[])[] }[] {
-  const { tokenBudget, maxBatch, accumulate, maxSteps } = settings;
-  const rng = createRng(settings.seed).fork('batches');
+  const { task, tokenBudget, maxBatch, accumulate, maxSteps, seed } = settings;
   const steps: { epoch: number; batches: readonly (readonly number[])[] }[] = [];
   for (let epoch = 0; epoch < settings.epochs && steps.length < maxSteps; epoch++) {
-    const batches = batchByLength(settings.task.train.lengths, { tokenBudget, maxBatch, rng: rng.fork(epoch) });
+    const batches = epochByLength(task.train.lengths, { tokenBudget, maxBatch }, { seed, epoch });
     for (let at = 0; at < batches.length; at += accumulate) {
       steps.push({ epoch: epoch + 1, batches: batches.slice(at, at + accumulate) });
     }
