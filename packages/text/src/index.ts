@@ -14,6 +14,8 @@ export { standardCleaning } from './cleaning/standard.ts';
 export type { CharacterClass, CleaningStep, CleaningStepName, PlaceholderKind } from './cleaning/steps.ts';
 export * from './data-folder.ts';
 export * from './dataset.ts';
+export * from './duplicates/exact-duplicates.ts';
+export { createShingler, jaccard, type ShingleKind, type Shingler } from './duplicates/shingles.ts';
 export * from './html.ts';
 export { adviceFor, isWorthIt, lengthThatKeeps } from './inspection/advice.ts';
 export type { ColumnKind, ColumnProfile } from './inspection/column-profile.ts';
@@ -47,7 +49,15 @@ export { findDataFiles, type RowFormat, splitsOf } from './sources/data-files.ts
 export { type ResolvedInputs, resolveInputs } from './sources/data-inputs.ts';
 export * from './sources/open-rows.ts';
 export type { ChatMessage, RowColumns, TextRow } from './sources/text-row.ts';
-export * from './split.ts';
+export { stratifiedSplit } from './split.ts';
+export * from './splits/split-record.ts';
+export {
+  type PartName,
+  type RowSplit,
+  type SplitMethod,
+  type SplitRow,
+  splitRows,
+} from './splits/split-rows.ts';
 export type { ChatOptions, ChatTurn, RenderedChat } from './tokenizer/chat-template.ts';
 export type {
   EncodedText,

@@ -1,237 +1,257 @@
-import { createRng, SlmError } from '@slm-compress/onnx';
+import { setImmediate } from 'node:timers/promises';
+import { SlmError } from '@slm-compress/onnx';
 import xxhash from 'xxhash-wasm';
+import { createDisjointSets } from './duplicates/disjoint-sets.ts';
+import { createHashTable } from './duplicates/hash-table.ts';
+import { createBanding } from './duplicates/min-hash.ts';
+import { createNumberList } from './duplicates/number-list.ts';
+import { createRecordStore } from './duplicates/record-store.ts';
+import { createRunSorter } from './duplicates/run-sorter.ts';
+import { createShingler, jaccard, type ShingleKind } from './duplicates/shingles.ts';
+
+/** Two texts, `a < b`, and the Jaccard similarity of their shingles. */
+export interface NearDuplicatePair {
+  readonly a: number;
+  readonly b: number;
+  readonly similarity: number;
+}
 
 /** Groups of texts that are equal or nearly equal. */
 export interface NearDuplicates {
   /** For each text the smallest index of its group: itself when it is unique. */
   readonly representative: Int32Array;
-  /** Pairs at or above the threshold, `a < b`, sorted. */
-  readonly pairs: readonly { readonly a: number; readonly b: number; readonly similarity: number }[];
+  /** Pairs at or above the threshold, sorted; which of them, `compare` says. */
+  readonly pairs: readonly NearDuplicatePair[];
   /** Pairs that shared a band and were compared exactly. */
   readonly candidates: number;
+  /** Texts with the same shingles as an earlier one, grouped with it without a comparison; 0 when all pairs are compared. */
+  readonly equal: number;
 }
 
-const hashCount = 128;
-const shingleWords = 3;
+export interface NearDuplicatesOptions {
+  /** Jaccard similarity from which two texts are near-duplicates, in (0, 1]; 0.8 by default. */
+  readonly threshold?: number;
+  /** `by-script` by default. */
+  readonly shingles?: ShingleKind;
+  /**
+   * `groups` (the default): only pairs that may join two groups are compared; `pairs` has at most one pair a text, and the time
+   * grows with the number of texts, whatever they are. `pairs`: all candidates are compared and all pairs reported, of which
+   * there are n² / 2 for n equal texts.
+   */
+  readonly compare?: 'groups' | 'pairs';
+  /** Memory for shingles and band keys; what is more goes to temporary files. 256 MiB by default, at least 1 MiB. */
+  readonly memoryBytes?: number;
+  /** Folder for temporary files; that of the system by default. */
+  readonly folder?: string;
+  readonly signal?: AbortSignal;
+  /** Called in `finish` with the number of band keys looked at, of `total`. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Collects texts, then groups them. */
+export interface NearDuplicateIndex {
+  /** Texts are numbered 0, 1, 2 … in the order of adding. */
+  add(text: string): void;
+  /** Groups the texts and removes all temporary files; to be called once. */
+  finish(): Promise<NearDuplicates>;
+  /** Removes all temporary files; for when `finish` is not reached. */
+  close(): void;
+}
+
+/** In a bucket of `groups`, each text is compared with as many before it. */
+const window = 256;
 
 /**
- * Finds near-duplicates by MinHash with banding (Broder 1997; Leskovec, Rajaraman and Ullman, *Mining of Massive
- * Datasets*, 3.4): 128 hashes of word 3-shingles, bands as wide as still leave a pair at the threshold unseen with a
- * probability of at most 1e-6. Every candidate pair is then compared exactly, so a pair that is reported is a pair.
- * Texts with fewer than three words are one shingle. Groups are the transitive closure (union-find).
+ * Finds near-duplicates by MinHash with banding over word 3-shingles in one pass over the texts. Each candidate pair is compared exactly, so a pair that is reported is a pair; a pair at the threshold is
+ * no candidate with a probability of at most 1e-6. Groups are the transitive closure.
  *
- * Throws SlmError `DATA_OPTION` when the threshold is not in (0, 1].
+ * Bounded: `memoryBytes` for shingles and band keys, 40 to 80 bytes a text besides, and texts are not held. With
+ * `compare: 'groups'` time is bounded too: texts of equal shingles are grouped at once; in a band shared by more than 257
+ * different ones, a text is compared with the 256 before it in the order of the next band's keys, so that those which share
+ * that as well are compared as long as they are no more than 257; those beyond may stay apart when all bands that two
+ * texts share are that full and no chain of similar texts joins them.
+ *
+ * Throws SlmError `DATA_OPTION` when the threshold is not in (0, 1] or `memoryBytes` below 1 MiB; `add` and `finish` throw the
+ * signal's reason. Temporary files are removed when either throws.
  */
-export async function findNearDuplicates(
-  texts: readonly string[],
-  options: { readonly threshold?: number; readonly onProgress?: (done: number, total: number) => void } = {},
-): Promise<NearDuplicates> {
-  const { threshold = 0.8, onProgress } = options;
+export async function createNearDuplicates(options: NearDuplicatesOptions = {}): Promise<NearDuplicateIndex> {
+  const { threshold = 0.8, shingles, compare = 'groups', memoryBytes = 2 ** 28, folder, signal, onProgress } = options;
   if (!(threshold > 0 && threshold <= 1)) {
     throw new SlmError('DATA_OPTION', `nearDuplicates.threshold: expected a number in (0, 1], got ${threshold}`);
   }
-  const { sets, hashes } = await shingleSets(texts);
-  const width = bandWidth(threshold);
-  const bands = Math.floor(hashCount / width);
-  const signatures = sets.map((set) => signature(set, hashes));
-  const parents = Int32Array.from(texts, (_, i) => i);
-  const find = (i: number): number => {
-    let root = i;
-    while (parents[root] !== root) root = parents[root]!;
-    for (let at = i; at !== root; ) {
-      const next = parents[at]!;
-      parents[at] = root;
-      at = next;
-    }
-    return root;
+  if (!(memoryBytes >= 2 ** 20)) {
+    throw new SlmError('DATA_OPTION', `nearDuplicates.memoryBytes: expected at least ${2 ** 20}, got ${memoryBytes}`);
+  }
+  const { h64Raw } = await xxhash();
+  const shingler = await createShingler(shingles);
+  const banding = createBanding(threshold);
+  const keyNumbers = Math.ceil(banding.bands / 2);
+  const sets = createHashTable();
+  const records = createRecordStore((3 * memoryBytes) / 4, folder);
+  const sorter = createRunSorter(memoryBytes / 4, folder);
+  /** The record of each text, -1 for empty ones, and the first text of each record. */
+  const recordOf = createNumberList();
+  const firsts = createNumberList();
+
+  const close = (): void => {
+    records.close();
+    sorter.close();
   };
-  const seen = new Set<number>();
-  const pairs: { a: number; b: number; similarity: number }[] = [];
-  for (let band = 0; band < bands; band++) {
-    const buckets = new Map<string, number[]>();
-    for (let i = 0; i < texts.length; i++) {
-      if (sets[i]!.length === 0) continue;
-      const key = signatures[i]!.subarray(band * width, (band + 1) * width).join(',');
-      const bucket = buckets.get(key);
-      if (bucket) bucket.push(i);
-      else buckets.set(key, [i]);
+  const setOf = (record: number): Float64Array => records.get(record).subarray(keyNumbers);
+  const keysOf = (record: number): Uint32Array => {
+    const { buffer, byteOffset } = records.get(record);
+    return new Uint32Array(buffer, byteOffset, banding.bands);
+  };
+
+  const add = (text: string): void => {
+    signal?.throwIfAborted();
+    const set = shingler.shingles(text);
+    if (set.length === 0) {
+      recordOf.push(-1);
+      return;
     }
-    for (const bucket of buckets.values()) {
+    if (compare === 'groups') {
+      const bytes = new Uint8Array(set.buffer, set.byteOffset, set.byteLength);
+      const known = sets.numberOf(h64Raw(bytes, 0n), h64Raw(bytes, 1n));
+      if (known < firsts.length) {
+        recordOf.push(known);
+        return;
+      }
+    }
+    const number = firsts.length;
+    firsts.push(recordOf.length);
+    recordOf.push(number);
+    const record = new Float64Array(keyNumbers + set.length);
+    const keys = new Uint32Array(record.buffer, 0, banding.bands);
+    keys.set(banding.keys(set));
+    record.set(set, keyNumbers);
+    records.add(record);
+    for (const key of keys) sorter.push(key, number);
+  };
+
+  const group = async (): Promise<NearDuplicates> => {
+    const groups = createDisjointSets(records.length);
+    const compared = createPairMemo(records.length);
+    const pairs: NearDuplicatePair[] = [];
+    let candidates = 0;
+    const comparePair = (a: number, b: number): void => {
+      candidates++;
+      const [x, y] = [setOf(a), setOf(b)];
+      if (Math.min(x.length, y.length) < threshold * Math.max(x.length, y.length) - 1e-9) return;
+      const similarity = jaccard(x, y);
+      if (similarity < threshold) return;
+      pairs.push({ a: firsts.at(a), b: firsts.at(b), similarity });
+      groups.unite(a, b);
+    };
+    const processAll = (bucket: readonly number[], key: number): void => {
       for (let j = 1; j < bucket.length; j++) {
+        const keys = keysOf(bucket[j]!);
         for (let i = 0; i < j; i++) {
-          const a = bucket[i]!;
-          const b = bucket[j]!;
-          const key = a * texts.length + b;
-          if (seen.has(key)) continue;
-          seen.add(key);
-          const similarity = jaccard(sets[a]!, sets[b]!);
-          if (similarity < threshold) continue;
-          pairs.push({ a, b, similarity });
-          const [low, high] = [find(a), find(b)].sort((x, y) => x - y) as [number, number];
-          parents[high] = low;
+          const others = keysOf(bucket[i]!);
+          // In the first band that they share.
+          if (keys.find((one, band) => one === others[band]) === key) comparePair(bucket[i]!, bucket[j]!);
         }
       }
-    }
-    onProgress?.(band + 1, bands);
-  }
-  pairs.sort((x, y) => x.a - y.a || x.b - y.b);
-  return { representative: Int32Array.from(texts, (_, i) => find(i)), pairs, candidates: seen.size };
-}
-
-/**
- * The distinct word 3-shingles of each text as sorted integers, equal shingles having equal integers in all texts.
- * Words are runs of letters, digits and marks, in lowercase. `hashes[s]` is a 32-bit hash of shingle `s`, mixed from
- * the xxHashes of its words.
- */
-export async function shingleSets(
-  texts: readonly string[],
-): Promise<{ readonly sets: readonly Int32Array[]; readonly hashes: Uint32Array }> {
-  const { h32 } = await xxhash();
-  const wordIds = new Map<string, number>();
-  const wordHashes: number[] = [0];
-  const idOf = (word: string): number => {
-    let id = wordIds.get(word);
-    if (id === undefined) {
-      id = wordHashes.length;
-      wordIds.set(word, id);
-      wordHashes.push(h32(word, 0));
-    }
-    return id;
-  };
-  const table = createShingleTable(texts.reduce((sum, text) => sum + text.length, 0) / 8);
-  const sets = texts.map((text) => {
-    const words = text.toLowerCase().match(wordPattern) ?? (text === '' ? [] : [text]);
-    const shingles = new Int32Array(words.length === 0 ? 0 : Math.max(1, words.length - shingleWords + 1));
-    let a = 0;
-    let b = words.length > 0 ? idOf(words[0]!) : 0;
-    let c = words.length > 1 ? idOf(words[1]!) : 0;
-    for (let i = 0; i < shingles.length; i++) {
-      a = b;
-      b = c;
-      c = i + 2 < words.length ? idOf(words[i + 2]!) : 0;
-      let hash = wordHashes[a]!;
-      hash = Math.imul(hash ^ (hash >>> 15), 0x21f0aaad) ^ wordHashes[b]!;
-      hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97) ^ wordHashes[c]!;
-      shingles[i] = table.idOf((hash ^ (hash >>> 15)) >>> 0, a, b, c);
-    }
-    return distinct(shingles.sort());
-  });
-  return { sets, hashes: table.hashes() };
-}
-
-const wordPattern = /[\p{L}\p{N}\p{M}]+/gu;
-
-/** Numbers shingles. */
-interface ShingleTable {
-  /** The number of the shingle of words `a`, `b`, `c`: 0, 1, 2 … in the order they are first asked for. */
-  idOf(hash: number, a: number, b: number, c: number): number;
-  hashes(): Uint32Array;
-}
-
-/**
- * A hash table with linear probing in typed arrays, at most half full. (A Map would need strings or numbers beyond 31 bits
- * as keys, each of them an allocation.)
- */
-function createShingleTable(expected: number): ShingleTable {
-  let capacity = 1024;
-  while (capacity < expected) capacity *= 2;
-  let slots = new Int32Array(2 * capacity).fill(-1);
-  let words = new Int32Array(3 * capacity);
-  let hashes = new Uint32Array(capacity);
-  let count = 0;
-  const grow = (): void => {
-    capacity *= 2;
-    const [oldWords, oldHashes] = [words, hashes];
-    slots = new Int32Array(2 * capacity).fill(-1);
-    words = new Int32Array(3 * capacity);
-    words.set(oldWords);
-    hashes = new Uint32Array(capacity);
-    hashes.set(oldHashes);
-    for (let id = 0; id < count; id++) {
-      let slot = hashes[id]! & (slots.length - 1);
-      while (slots[slot]! >= 0) slot = (slot + 1) & (slots.length - 1);
-      slots[slot] = id;
-    }
-  };
-  return {
-    idOf(hash, a, b, c) {
-      const mask = slots.length - 1;
-      let slot = hash & mask;
-      for (let id = slots[slot]!; id >= 0; id = slots[slot]!) {
-        if (words[3 * id] === a && words[3 * id + 1] === b && words[3 * id + 2] === c) return id;
-        slot = (slot + 1) & mask;
+    };
+    const processGroups = (bucket: number[], key: number): void => {
+      if (bucket.length > window + 1) sortByNextBand(bucket, key, keysOf);
+      for (let j = 1; j < bucket.length; j++) {
+        for (let i = j - 1; i >= Math.max(0, j - window); i--) {
+          const [a, b] = [Math.min(bucket[i]!, bucket[j]!), Math.max(bucket[i]!, bucket[j]!)];
+          if (groups.find(a) !== groups.find(b) && !compared.has(a, b)) comparePair(a, b);
+        }
       }
-      slots[slot] = count;
-      words[3 * count] = a;
-      words[3 * count + 1] = b;
-      words[3 * count + 2] = c;
-      hashes[count] = hash;
-      if (++count === capacity) grow();
-      return count - 1;
+    };
+    const processBucket = compare === 'pairs' ? processAll : processGroups;
+
+    let bucket: number[] = [];
+    let bucketKey = 0;
+    let work = 0;
+    let done = 0;
+    const total = sorter.length;
+    for (const { key, value } of sorter.sorted()) {
+      done++;
+      if (key !== bucketKey || bucket.length === 0) {
+        if (bucket.length > 1) processBucket(bucket, bucketKey);
+        work += 1 + bucket.length * Math.min(window, bucket.length);
+        bucket = [];
+        bucketKey = key;
+        if (work > 2 ** 16) {
+          work = 0;
+          onProgress?.(done, total);
+          await setImmediate();
+          signal?.throwIfAborted();
+        }
+      }
+      // Two bands of a text have the same key once in 2^32 times.
+      if (bucket.at(-1) !== value) bucket.push(value);
+    }
+    if (bucket.length > 1) processBucket(bucket, bucketKey);
+    onProgress?.(total, total);
+
+    pairs.sort((x, y) => x.a - y.a || x.b - y.b);
+    const names = groups.names();
+    const representative = recordOf.toArray();
+    let empty = 0;
+    representative.forEach((record, text) => {
+      if (record < 0) empty++;
+      representative[text] = record < 0 ? text : firsts.at(names[record]!);
+    });
+    return { representative, pairs, candidates, equal: representative.length - empty - records.length };
+  };
+
+  return {
+    add(text) {
+      try {
+        add(text);
+      } catch (error) {
+        close();
+        throw error;
+      }
     },
-    hashes: () => hashes.slice(0, count),
+    async finish() {
+      try {
+        signal?.throwIfAborted();
+        return await group();
+      } finally {
+        close();
+      }
+    },
+    close,
   };
 }
 
-/** The distinct values of a sorted array. */
-function distinct(sorted: Int32Array): Int32Array {
-  let count = 0;
-  for (let i = 0; i < sorted.length; i++) {
-    if (i === 0 || sorted[i] !== sorted[i - 1]) sorted[count++] = sorted[i]!;
-  }
-  return sorted.slice(0, count);
+/** {@link createNearDuplicates} over texts in memory, reporting every pair. */
+export async function findNearDuplicates(
+  texts: readonly string[],
+  options: Omit<NearDuplicatesOptions, 'compare'> = {},
+): Promise<NearDuplicates> {
+  const index = await createNearDuplicates({ ...options, compare: 'pairs' });
+  for (const text of texts) index.add(text);
+  return await index.finish();
 }
 
-/** |a ∩ b| / |a ∪ b| of two sorted sets; 1 for two empty ones. */
-export function jaccard(a: Int32Array, b: Int32Array): number {
-  let common = 0;
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const x = a[i]!;
-    const y = b[j]!;
-    if (x === y) common++;
-    if (x <= y) i++;
-    if (y <= x) j++;
+/** Sorts the members of the bucket of `key` by their keys in the band after it, so that those which share it are neighbours. */
+function sortByNextBand(bucket: number[], key: number, keysOf: (record: number) => Uint32Array): void {
+  const next = new Map<number, number>();
+  for (const record of bucket) {
+    const keys = keysOf(record);
+    next.set(record, keys[(keys.indexOf(key) + 1) % keys.length]!);
   }
-  const union = a.length + b.length - common;
-  return union === 0 ? 1 : common / union;
+  bucket.sort((a, b) => next.get(a)! - next.get(b)! || a - b);
 }
 
-/** Rows per band: the widest that keep the chance of missing a pair at the threshold below 1e-6. */
-function bandWidth(threshold: number): number {
-  let width = 1;
-  for (let rows = 2; rows <= hashCount; rows++) {
-    if ((1 - threshold ** rows) ** Math.floor(hashCount / rows) > 1e-6) break;
-    width = rows;
-  }
-  return width;
-}
-
-const signBit = 1 << 31;
-const multipliers = new Uint32Array(hashCount);
-const offsets = new Uint32Array(hashCount);
-const random = createRng('minhash');
-for (let i = 0; i < hashCount; i++) {
-  multipliers[i] = (random.integer(2 ** 32) | 1) >>> 0;
-  offsets[i] = random.integer(2 ** 32) >>> 0;
-}
-
-/** The minimum of each hash function over the shingles of a set. */
-function signature(set: Int32Array, hashes: Uint32Array): Uint32Array {
-  const minima = new Uint32Array(hashCount);
-  const own = new Int32Array(set.length);
-  for (let s = 0; s < set.length; s++) own[s] = hashes[set[s]!]!;
-  for (let i = 0; i < hashCount; i++) {
-    const offset = offsets[i]! | 0;
-    const multiplier = multipliers[i]! | 0;
-    // Flipping the sign bit makes the signed order that of unsigned values, and integers stay in registers.
-    let minimum = 0x7fffffff;
-    for (let s = 0; s < own.length; s++) {
-      let value = Math.imul(own[s]! ^ offset, multiplier);
-      value = Math.imul(value ^ (value >>> 15), 0x735a2d97);
-      value = value ^ (value >>> 15) ^ signBit;
-      if (value < minimum) minimum = value;
-    }
-    minima[i] = minimum ^ signBit;
-  }
-  return minima;
+/** Remembers most of the pairs that it was last asked for, in 2 MiB. */
+function createPairMemo(count: number): { has(a: number, b: number): boolean } {
+  const slots = new Float64Array(2 ** 18).fill(-1);
+  return {
+    /** Whether it is remembered that it was asked for the pair before. */
+    has(a, b) {
+      const pair = a * count + b;
+      const slot = (Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b)) >>> 14;
+      if (slots[slot] === pair) return true;
+      slots[slot] = pair;
+      return false;
+    },
+  };
 }

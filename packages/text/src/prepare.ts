@@ -164,16 +164,20 @@ async function uncontaminated(
 ): Promise<readonly TextExample[]> {
   const compared = (row: TextExample) => ({ id: row.id, text: comparedText(row) });
   const decontaminator: Decontaminator | undefined =
-    against.length === 0 ? undefined : createDecontaminator(against.map(compared), { threshold });
+    against.length === 0 ? undefined : await createDecontaminator(against.map(compared), { threshold });
   const kept: TextExample[] = [];
-  for await (const row of rows) {
-    const found = decontaminator?.find(compared(row));
-    if (found === undefined) {
-      kept.push(row);
-      continue;
+  try {
+    for await (const row of rows) {
+      const found = decontaminator?.find(compared(row));
+      if (found === undefined) {
+        kept.push(row);
+        continue;
+      }
+      counts.add(found);
+      tally.drop('contaminated', row, { id: found.testId, similarity: found.similarity });
     }
-    counts.add(found);
-    tally.drop('contaminated', row, { id: found.testId, similarity: found.similarity });
+  } finally {
+    decontaminator?.close();
   }
   return kept;
 }

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { DataSplits, RawMail } from './dataset.ts';
+import { createShingler, jaccard } from './duplicates/shingles.ts';
 import { classificationMetrics } from './metrics.ts';
 import { naiveBayes } from './naive-bayes.ts';
-import { jaccard, shingleSets } from './near-duplicates.ts';
 import { prepareData } from './prepare.ts';
 import { readSpamAssassin, spamAssassinSource } from './sources/spam-assassin.ts';
 
@@ -33,7 +33,8 @@ describe('the SpamAssassin corpus', () => {
     const parts = [data.train, data.validation, data.test].map((part) => part.filter((_, i) => i % 2 === 0));
     const examples = parts.flat();
     const part = parts.flatMap((members, p) => members.map(() => p));
-    const { sets } = await shingleSets(examples.map((example) => example.text));
+    const { shingles } = await createShingler('words');
+    const sets = examples.map((example) => shingles(example.text));
     let compared = 0;
     const crossing: string[] = [];
     for (let b = 0; b < sets.length; b++) {

@@ -8,19 +8,13 @@ import type { Example, SplitShares } from './dataset.ts';
  * Throws SlmError `DATA_OPTION` when the shares are not in [0, 1], leave nothing to train on or do not sum to 1, and
  * `DATA_CLASS_SIZE` when a label has fewer examples than there are parts.
  */
-export function stratifiedSplit(
-  examples: readonly Example[],
+export function stratifiedSplit<Row extends Pick<Example, 'label'>>(
+  examples: readonly Row[],
   shares: SplitShares,
   rng: Rng,
-): { readonly train: readonly Example[]; readonly validation: readonly Example[]; readonly test: readonly Example[] } {
+): { readonly train: readonly Row[]; readonly validation: readonly Row[]; readonly test: readonly Row[] } {
+  checkShares(shares);
   const weights = [shares.train, shares.validation, shares.test];
-  const sum = weights.reduce((total, share) => total + share, 0);
-  if (!weights.every((share) => share >= 0 && share <= 1) || shares.train === 0 || Math.abs(sum - 1) > 1e-9) {
-    throw new SlmError(
-      'DATA_OPTION',
-      `split: expected shares of at least 0 that sum to 1 with train above 0, got ${weights.join(' / ')}`,
-    );
-  }
   const byLabel = new Map<string, number[]>();
   examples.forEach((example, i) => {
     const members = byLabel.get(example.label);
@@ -46,6 +40,18 @@ export function stratifiedSplit(
   }
   const [train, validation, test] = parts.map((part) => part.sort((a, b) => a - b).map((i) => examples[i]!));
   return { train: train!, validation: validation!, test: test! };
+}
+
+/** Throws SlmError `DATA_OPTION` when the shares are not in [0, 1], leave nothing to train on or do not sum to 1. */
+export function checkShares(shares: SplitShares): void {
+  const weights = [shares.train, shares.validation, shares.test];
+  const sum = weights.reduce((total, share) => total + share, 0);
+  if (!weights.every((share) => share >= 0 && share <= 1) || shares.train === 0 || Math.abs(sum - 1) > 1e-9) {
+    throw new SlmError(
+      'DATA_OPTION',
+      `split: expected shares of at least 0 that sum to 1 with train above 0, got ${weights.join(' / ')}`,
+    );
+  }
 }
 
 /** Largest-remainder sizes; a part with a share gets at least one, taken from the largest part. */

@@ -1,6 +1,6 @@
 import { createRng } from '@slm-compress/onnx';
 import { expect, it } from 'vitest';
-import { jaccard, shingleSets } from '../near-duplicates.ts';
+import { createShingler, jaccard } from '../duplicates/shingles.ts';
 import { createDecontaminator } from './decontaminate.ts';
 
 it('finds the pairs that comparing every pair finds, and only those', async () => {
@@ -14,9 +14,10 @@ it('finds the pairs that comparing every pair finds, and only those', async () =
     return copy;
   });
   const text = (row: readonly string[]) => row.join(' ');
-  const { sets } = await shingleSets([...test, ...train].map(text));
+  const { shingles } = await createShingler();
+  const sets = [...test, ...train].map((row) => shingles(text(row)));
   for (const threshold of [0.5, 0.8, 1]) {
-    const decontaminator = createDecontaminator(
+    const decontaminator = await createDecontaminator(
       test.map((row, i) => ({ id: `t${i}`, text: text(row) })),
       { threshold },
     );
@@ -31,8 +32,8 @@ it('finds the pairs that comparing every pair finds, and only those', async () =
   }
 });
 
-it('looks past case, white space and punctuation, and refuses a threshold out of range', () => {
-  const decontaminator = createDecontaminator([
+it('looks past case, white space and punctuation, and refuses a threshold out of range', async () => {
+  const decontaminator = await createDecontaminator([
     { id: 'a', text: 'One, two; three four!' },
     { id: 'b', text: 'short' },
     { id: 'c', text: '' },
@@ -41,9 +42,12 @@ it('looks past case, white space and punctuation, and refuses a threshold out of
     id: 'x',
     testId: 'a',
     similarity: 1,
+    exact: false,
   });
   expect(decontaminator.find({ id: 'y', text: 'Short.' })?.testId).toBe('b');
   expect(decontaminator.find({ id: 'z', text: 'one two four three' })).toBeUndefined();
   expect(decontaminator.find({ id: 'e', text: '' })).toBeUndefined();
-  expect(() => createDecontaminator([], { threshold: 0 })).toThrow(/threshold: expected a number in \(0, 1\], got 0/);
+  await expect(createDecontaminator([], { threshold: 0 })).rejects.toThrow(
+    /threshold: expected a number in \(0, 1\], got 0/,
+  );
 });

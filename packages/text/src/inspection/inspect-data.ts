@@ -61,7 +61,7 @@ export async function inspectData(options: InspectDataOptions): Promise<DataInsp
           options.onProgress?.(rows);
           await new Promise((next) => setImmediate(next));
         }
-        leaks.add(part, row);
+        await leaks.add(part, row);
         if (all.add(row))
           yield row.text.length > sampledCharacters ? { ...row, text: cutAt(row.text, sampledCharacters) } : row;
       }
@@ -69,7 +69,11 @@ export async function inspectData(options: InspectDataOptions): Promise<DataInsp
     }
   };
   const sample: TextRow[] = [];
-  for await (const row of reservoir(read(), sampleSize, createRng(seed).fork('sample'))) sample.push(row);
+  try {
+    for await (const row of reservoir(read(), sampleSize, createRng(seed).fork('sample'))) sample.push(row);
+  } finally {
+    leaks.close();
+  }
   signal?.throwIfAborted();
   const near = await nearGroups(sample, { threshold, examples });
   signal?.throwIfAborted();
@@ -200,10 +204,10 @@ function createLeakFinder(inputs: readonly InspectedInput[], threshold: number, 
   const leaks = new Map<string, { -readonly [K in keyof SplitLeak]: SplitLeak[K] }>();
   return {
     ordered,
-    add(part: string | undefined, row: TextRow): void {
+    async add(part: string | undefined, row: TextRow): Promise<void> {
       if (part === undefined || parts.length < 2) return;
       if (part !== current && held.length > 0) {
-        finders.push({ from: current!, finder: createDecontaminator(held, { threshold }) });
+        finders.push({ from: current!, finder: await createDecontaminator(held, { threshold }) });
         held.length = 0;
       }
       current = part;
@@ -221,5 +225,9 @@ function createLeakFinder(inputs: readonly InspectedInput[], threshold: number, 
       if (part !== parts.at(-1)) held.push({ id: row.where, text: row.text });
     },
     found: (): readonly SplitLeak[] => [...leaks.values()],
+    /** Removes temporary files. */
+    close(): void {
+      for (const { finder } of finders) finder.close();
+    },
   };
 }

@@ -33,9 +33,10 @@ export async function dropDuplicates<Row extends TextExample>(
   if (near === false) return { kept: different, account: { groups: tally.groups, candidates: 0, pairs: 0 } };
   const found = await findNearDuplicates(different.map(comparedText), {
     threshold: near,
+    shingles: 'words',
+    ...(signal && { signal }),
     onProgress: (done, total) => onProgress?.({ stage: 'deduplicate', part, done, total, unit: 'rows' }),
   });
-  signal?.throwIfAborted();
   const kept = dropNear(different, found.representative, tally);
   const { candidates, pairs } = found;
   return { kept, account: { threshold: near, groups: tally.groups, candidates, pairs: pairs.length } };

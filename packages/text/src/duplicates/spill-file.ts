@@ -1,0 +1,60 @@
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A temporary file that is written at its end and read anywhere. */
+export interface SpillFile {
+  readonly size: number;
+  /** Writes the bytes of the view and returns where they begin. */
+  append(data: NodeJS.ArrayBufferView): number;
+  /** Fills the view with the bytes from `offset` on. */
+  read(offset: number, into: NodeJS.ArrayBufferView): void;
+  close(): void;
+}
+
+/**
+ * A file in a folder of its own in `folder` (that for temporary files by default). Where the system lets an open file be
+ * removed, as all but Windows do, it has no name from the start, so that even a crash leaves nothing behind.
+ */
+export function openSpillFile(folder = tmpdir()): SpillFile {
+  const own = mkdtempSync(join(folder, 'slm-spill-'));
+  const remove = (): void => rmSync(own, { recursive: true, force: true });
+  let file: number | undefined;
+  try {
+    file = openSync(join(own, 'spill'), 'wx+');
+    if (process.platform !== 'win32') remove();
+  } catch (error) {
+    if (file !== undefined) closeSync(file);
+    remove();
+    throw error;
+  }
+  const descriptor = file;
+  let size = 0;
+  let open = true;
+  return {
+    get size() {
+      return size;
+    },
+    append(data) {
+      const start = size;
+      for (let done = 0; done < data.byteLength; ) {
+        done += writeSync(descriptor, data, done, data.byteLength - done, start + done);
+      }
+      size += data.byteLength;
+      return start;
+    },
+    read(offset, into) {
+      for (let done = 0; done < into.byteLength; ) {
+        const count = readSync(descriptor, into, done, into.byteLength - done, offset + done);
+        if (count === 0) throw new Error(`internal: spill file: expected ${into.byteLength} bytes, got ${done}`);
+        done += count;
+      }
+    },
+    close() {
+      if (!open) return;
+      open = false;
+      closeSync(descriptor);
+      remove();
+    },
+  };
+}
