@@ -21,7 +21,10 @@ export type {
   Task,
 } from './task.ts';
 export * from './tasks/classification.ts';
+export * from './tasks/contrastive.ts';
 export * from './tasks/language-model.ts';
+export * from './tasks/regression.ts';
+export * from './tasks/token-classification.ts';
 export { train } from './train.ts';
 export type {
   TrainEvent,

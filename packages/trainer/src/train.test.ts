@@ -190,7 +190,7 @@ test.each([
   [{ loss: { kind: 'cross-entropy', classWeights: [1, 0] } }, 'TRAIN_OPTIONS', 'classWeights must be above 0'],
   [{ loss: { kind: 'cross-entropy', classWeights: [1] } }, 'TRAIN_OPTIONS', 'expected 2 class weights, got 1'],
   [{ loss: { kind: 'distillation', temperature: 1, hardWeight: 0 } }, 'TRAIN_DATA', 'teacher logits'],
-  [{ output: 'scores' }, 'STEP_MODEL', 'expected output scores [batch, labels], got outputs logits'],
+  [{ output: 'scores' }, 'STEP_MODEL', 'expected output scores [batch, labels], got outputs logits [batch, 2]'],
   [{ train: { ids: [], labels: new Int32Array() } }, 'TRAIN_DATA', 'at least one example'],
   [{ train: { ids: [Int32Array.of(1)], labels: Int32Array.of(2) } }, 'TRAIN_DATA', 'expected a label below 2, got 2'],
   [{ train: { ids: [new Int32Array(25)], labels: Int32Array.of(0) } }, 'TRAIN_DATA', 'at most 24 tokens, got 25'],

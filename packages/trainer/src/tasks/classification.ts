@@ -1,8 +1,8 @@
-import type { Model } from '@slm-compress/onnx';
 import { float32, SlmError } from '@slm-compress/onnx';
 import { appendLoss, checkLoss, exampleWeight, type Loss, targetDistributions } from '../loss.ts';
 import { predictLogits, scoreLogits } from '../predict.ts';
 import type { Task } from '../task.ts';
+import { outputDims } from './outputs.ts';
 import {
   bytesOf,
   checkSequenceOptions,
@@ -54,7 +54,7 @@ export function classification(options: ClassificationOptions): Task {
       },
     },
     appendLoss(g, model, scale) {
-      classes = classesOf(model, output);
+      classes = outputDims(model, output, ['batch', 'labels'])[1]!;
       checkClassWeights(loss, classes);
       return { loss: appendLoss(g, output, classes, loss, scale) };
     },
@@ -87,15 +87,6 @@ export function classification(options: ClassificationOptions): Task {
       }
     },
   };
-}
-
-function classesOf(model: Model, name: string): number {
-  const { outputs, types } = model.graph;
-  const type = outputs.find((output) => output.name === name)?.type ?? types.get(name);
-  const classes = type?.dims?.[1];
-  if (typeof classes === 'number') return classes;
-  const got = outputs.map((output) => output.name).join(', ') || 'none';
-  throw new SlmError('STEP_MODEL', `training step: expected output ${name} [batch, labels], got outputs ${got}`);
 }
 
 function checkLabels(name: string, { ids, labels }: TrainingData, classes: number): void {
