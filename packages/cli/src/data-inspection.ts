@@ -4,11 +4,13 @@ import {
   type DataInspection,
   type FoundColumns,
   findColumns,
+  folderParts,
   type InspectedInput,
   inspectData,
   loadTokenizer,
   type RowColumns,
-  splitsOf,
+  type RowInput,
+  resolveInputs,
 } from '@slm-compress/text';
 
 /** The account of a data set with the columns it was made from. */
@@ -58,26 +60,22 @@ export function likelyColumns({ columns, texts, labels }: FoundColumns): RowColu
   };
 }
 
-/** The inputs that a path stands for: one, or of a folder with splits one each. */
-export async function pathInputs(path: string): Promise<readonly InspectedInput[]> {
-  const splits = await splitsOf(path);
-  return splits.length > 1 ? splits.map((split) => ({ path, split, part: split })) : [{ path }];
+/** The inputs that a path stands for: one, or of a folder with parts one each, `train` first. */
+export async function pathInputs(path: string): Promise<readonly (InspectedInput & { readonly part?: string })[]> {
+  const parts = Object.entries(await folderParts(path));
+  return parts.length > 1 ? parts.map(([part, split]) => ({ path, split, part })) : [{ path }];
 }
 
 async function recipeInputs(file: string): Promise<readonly InspectedInput[]> {
-  const { readRecipe } = await import('@slm-compress/compress');
+  const { dataInputs, readRecipe } = await import('@slm-compress/compress');
   const { data } = await readRecipe(file);
-  const place = (input: InspectedInput, part: string): InspectedInput => {
-    if (input.path.startsWith('npm:')) {
-      throw new SlmError('DATA_SOURCE', `${file}: expected data files to inspect, got ${input.path}`);
-    }
-    const path = resolve(dirname(file), input.path);
-    const columns = { ...data.columns, ...input.columns };
-    return { ...input, path, columns, ...(given.length === 0 ? {} : { part }) };
-  };
-  const own: readonly InspectedInput[] = data.inputs ?? [{ path: data.source! }];
-  const given = (['validation', 'test'] as const).flatMap((part) =>
-    (data[part] ?? []).map((input) => ({ input, part })),
-  );
-  return [...own.map((input) => place(input, 'train')), ...given.map(({ input, part }) => place(input, part))];
+  const parts = Object.entries(await resolveInputs(dataInputs(data, dirname(resolve(file)))));
+  const inputs = parts
+    .filter(([part]) => part !== 'unlabelled')
+    .flatMap(([part, list]: readonly [string, readonly RowInput[]]) => list.map((input) => ({ ...input, part })));
+  const mails = inputs.find(({ path }) => path.startsWith('npm:'));
+  if (mails !== undefined) {
+    throw new SlmError('DATA_SOURCE', `${file}: expected data files to inspect, got ${mails.path}`);
+  }
+  return parts.length > 1 ? inputs : inputs.map(({ part: _, ...input }) => input);
 }

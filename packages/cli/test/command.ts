@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const launcher = fileURLToPath(new URL('../bin/slm-compress.js', import.meta.url));
+/** The command as a file for Node. */
+export const launcher = fileURLToPath(new URL('../bin/slm-compress.js', import.meta.url));
 
 export interface Finished {
   readonly code: number | null;

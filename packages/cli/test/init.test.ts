@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parseRecipe } from '@slm-compress/compress';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Asker } from '../src/init/ask.ts';
 import { type InitOptions, init } from '../src/init/init.ts';
@@ -35,6 +36,14 @@ beforeAll(() => {
   }
   const json = rows.map(({ text, label }) => JSON.stringify({ note: text, intent: label }));
   write('rows.jsonl.gz', gzipSync(json.join('\n')));
+  const names = ['garden', 'kitchen'];
+  const columns = [
+    { name: 'text', data: rows.map(({ text }) => text), type: 'STRING' as const },
+    { name: 'label', data: rows.map(({ label }) => names.indexOf(label)), type: 'INT32' as const },
+  ];
+  const features = { label: { names, _type: 'ClassLabel' } };
+  const note = [{ key: 'huggingface', value: JSON.stringify({ info: { features } }) }];
+  write('rows.parquet', new Uint8Array(parquetWriteBuffer({ columnData: columns, kvMetadata: note })));
   for (const { id, text, label } of rows) {
     mkdirSync(join(folder, 'rooms', label), { recursive: true });
     write(join('rooms', label, `${id}.txt`), text);
@@ -55,6 +64,16 @@ const written = (name: string) => parseRecipe(readFileSync(join(folder, name), '
 const fine = ({ stderr, code }: Finished) => expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
 
 describe('init', () => {
+  const make = (data: string, answers: Partial<InitOptions> = {}) =>
+    init({
+      data: data === '-' ? data : join(folder, data),
+      out: join(folder, 'made.yaml'),
+      seed: 1,
+      force: false,
+      size: 'tiny',
+      ...answers,
+    });
+
   test('writes a commented recipe, says what the data is, and does not replace it unasked', async () => {
     const made = await cli('init', '--data', 'plain.csv', '--size', 'tiny', '--seed', '7');
     fine(made);
@@ -79,19 +98,19 @@ describe('init', () => {
   test.each([
     ['rows.tsv', { text: 'body', label: 'kind' }],
     ['rows.jsonl.gz', { text: 'note', label: 'intent' }],
+    ['rows.parquet', { text: 'text', label: 'label' }],
+    ['rooms', { text: 'text', label: 'label' }],
+    ['parts', { text: 'text', label: 'label' }],
   ])('%s: a recipe whose plan is known', async (data, columns) => {
     const out = `${data}.yaml`;
-    const made = await cli('init', '--data', data, '--out', out, '--size', 'tiny', '--json');
-    fine(made);
-    expect(JSON.parse(made.stdout)).toMatchObject({ recipe: out, columns, inspection: { rows: 90 } });
-    expect(written(out).data.columns).toEqual(columns);
+    const made = await make(data, { out: join(folder, out) });
+    expect(made).toMatchObject({ inspection: { rows: 90 }, recipe: { data: { columns } } });
     const planned = await cli('run', out, '--dry-run');
     fine(planned);
     expect(planned.stdout).toContain('7 of 7 stages to run');
   });
 
   test('cleaning that the data asks for and splits that it has are in the recipe', async () => {
-    await make('parts', { out: join(folder, 'parts.yaml') });
     expect(written('rows.tsv.yaml').data.cleaning[0]).toEqual({ step: 'html-to-text' });
     expect(written('parts.yaml').data).toMatchObject({
       inputs: [{ path: 'parts', split: 'train' }],
@@ -99,16 +118,6 @@ describe('init', () => {
       split: { validation: 0.15 },
     });
   });
-
-  const make = (data: string, answers: Partial<InitOptions> = {}) =>
-    init({
-      data: data === '-' ? data : join(folder, data),
-      out: join(folder, 'made.yaml'),
-      seed: 1,
-      force: false,
-      size: 'tiny',
-      ...answers,
-    });
 
   test.each<readonly [string, string, Partial<InitOptions>, string, string]>([
     [

@@ -45,7 +45,7 @@ export * from './naive-bayes.ts';
 export * from './near-duplicates.ts';
 export { digestSplits } from './prepare/digest.ts';
 export * from './prepare.ts';
-export { findDataFiles, type RowFormat, splitsOf } from './sources/data-files.ts';
+export { findDataFiles, folderParts, type RowFormat } from './sources/data-files.ts';
 export { type ResolvedInputs, resolveInputs } from './sources/data-inputs.ts';
 export * from './sources/open-rows.ts';
 export type { ChatMessage, RowColumns, TextRow } from './sources/text-row.ts';

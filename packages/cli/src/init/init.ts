@@ -1,13 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
-import {
-  parseRecipe,
-  type Recipe,
-  type RecipeSize,
-  recipeText,
-  reservedNames,
-  trainingSplit,
-} from '@slm-compress/compress';
+import { parseRecipe, type Recipe, type RecipeSize, recipeText, reservedNames } from '@slm-compress/compress';
 import { SlmError } from '@slm-compress/onnx';
 import { findColumns } from '@slm-compress/text';
 import writeFileAtomic from 'write-file-atomic';
@@ -54,9 +47,7 @@ export async function init(options: InitOptions): Promise<WrittenRecipe | undefi
     throw new SlmError('OUT_EXISTS', `${out}: expected no file, got one (--force replaces it)`);
   }
   const inputs = await pathInputs(data);
-  const splits = inputs.flatMap(({ split }) => split ?? []);
-  const input = inputs.find(({ split }) => split === undefined || split === trainingSplit(splits))!;
-  const found = await findColumns(input);
+  const found = await findColumns(inputs[0]!);
   const chosen = await chooseColumns(data, found, options, asker);
   const inspection = await inspectPath(data, {
     ...chosen,
@@ -75,7 +66,7 @@ export async function init(options: InitOptions): Promise<WrittenRecipe | undefi
     name: runName(data),
     path: relativePath(dirname(resolve(out)), resolve(data)),
     columns: { ...(messages === undefined ? { text: text! } : { messages }), label: chosen.label },
-    splits,
+    parts: Object.fromEntries(inputs.flatMap(({ part, split }) => (part === undefined ? [] : [[part, split]]))),
     inspection,
     size,
     seed,

@@ -9,7 +9,7 @@ export * from './parse.ts';
 export * from './plan.ts';
 export * from './prepared.ts';
 export { type ProposedModels, type ProposedTraining, proposeModels, type RecipeSize } from './propose.ts';
-export { type RecipeDraft, recipeText, trainingSplit } from './recipe-text.ts';
+export { type RecipeDraft, recipeText } from './recipe-text.ts';
 export * from './run.ts';
 export * from './schema.ts';
 export * from './source.ts';

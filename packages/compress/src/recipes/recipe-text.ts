@@ -8,8 +8,8 @@ export interface RecipeDraft {
   /** Relative to the recipe. */
   readonly path: string;
   readonly columns: RowColumns;
-  /** Splits of the folder `path`; without them the rows are divided. */
-  readonly splits: readonly string[];
+  /** Parts that the folder `path` has, by the names it gives them; empty where the rows are to be divided. */
+  readonly parts: Readonly<Partial<Record<'train' | 'validation' | 'test', string>>>;
   readonly inspection: DataInspection;
   readonly size: RecipeSize;
   readonly seed: number;
@@ -83,14 +83,14 @@ export function recipeText(draft: RecipeDraft): string {
   ].join('\n')}\n`;
 }
 
-function dataLines({ path, columns, splits, inspection, group, time }: RecipeDraft): readonly string[] {
+function dataLines({ path, columns, parts, inspection, group, time }: RecipeDraft): readonly string[] {
   const named = Object.entries(columns).map(([what, column]) => `${what}: ${quote(column)}`);
   const cleaning = inspection.cleaning.filter((trial) => isWorthIt(trial) && addedSteps.includes(trial.step.step));
-  const part = (split: string) => `{ path: ${quote(path)}, split: ${split} }`;
-  const given = splits.filter((split) => split === 'validation' || split === 'test');
+  const part = (name: keyof typeof parts) => `{ path: ${quote(path)}, split: ${quote(parts[name]!)} }`;
+  const given = (['validation', 'test'] as const).filter((name) => parts[name] !== undefined);
   return [
     'data:',
-    ...(splits.length > 1 ? [`  inputs: [${part(trainingSplit(splits))}]`] : [`  source: ${quote(path)}`]),
+    ...(parts.train !== undefined ? [`  inputs: [${part('train')}]`] : [`  source: ${quote(path)}`]),
     `  columns: { ${named.join(', ')} }`,
     ...(inspection.wrongRows > 0
       ? [
@@ -127,15 +127,6 @@ function splitLines(given: readonly string[], group: string | undefined, time: s
     ...notes.map((note) => `  # ${note}.`),
     ...(shares.length === 0 ? [] : [`  split: { by: stratified, ${shares.join(', ')} }`]),
   ];
-}
-
-/** The split to train on: the one of that name, else the first that is not for measuring. */
-export function trainingSplit(splits: readonly string[]): string {
-  return (
-    splits.find((split) => split === 'train') ??
-    splits.find((split) => !/^(?:validation|test)$/.test(split)) ??
-    splits[0]!
-  );
 }
 
 function lengthNote({ tokens }: DataInspection, maxLength: number): string {
