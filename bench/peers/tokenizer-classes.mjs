@@ -18,6 +18,7 @@ const properties = {
   S: '\\p{S}',
   Han: '\\p{Script=Han}',
   word: '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}',
+  rustWord: '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}',
   bertPunctuation: '!-\\/:-@\\[-\\x60\\{-~\\p{P}',
   bertRemoved: '\\ufffd\\p{Cc}\\p{Cf}\\p{Co}',
   bertMark: '\\p{Mn}',

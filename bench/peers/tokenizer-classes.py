@@ -27,6 +27,7 @@ def removed(normalizer):
 
 clean = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
 strip = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
+whitespace = pre_tokenizers.Whitespace()
 forms = {name: getattr(normalizers, name)() for name in ["NFD", "NFC", "NFKD", "NFKC"]}
 nfd = forms["NFD"].normalize_str
 
@@ -50,6 +51,7 @@ classes = {
     "S": matching("\\p{S}"),
     "Han": matching("\\p{Han}"),
     "word": matching("\\w"),
+    "rustWord": [c for c in points if len(whitespace.pre_tokenize_str("a" + chr(c))) == 1 and not chr(c).isspace()],
     "bertPunctuation": splitting(pre_tokenizers.BertPreTokenizer()),
     "bertRemoved": removed(clean),
     "bertMark": removed(strip),

@@ -21,7 +21,6 @@ import { createTemplate } from './tokenizer/post-processor.ts';
 import { readTokenizerFolder, type TokenizerSources } from './tokenizer/read-folder.ts';
 import type { Side, TruncationStrategy } from './tokenizer/truncation.ts';
 import { type Vocabulary, vocabularyOf } from './tokenizer/vocabulary.ts';
-import { wordPieceEncoder } from './wordpiece-encoder.ts';
 
 /** Turns texts into ids. */
 export interface Tokenizer {
@@ -122,7 +121,7 @@ export interface TextTokenizer extends Tokenizer {
   /**
    * Ids of a whole text without special tokens around it, and for each the range of UTF-16 units of the text it stands
    * for (JavaScript's string indices, where the Rust library counts code points; white space is not trimmed off).
-   * Undefined for WordPiece and for kinds that Hugging Face's library encodes here.
+   * Undefined for kinds that Hugging Face's library encodes here.
    */
   readonly align?: (text: string) => Pieces;
 }
@@ -152,10 +151,8 @@ function createTokenizer({ description, config, bytes, chatTemplates }: Tokenize
   if (padId === undefined) throw new Error(`a vocabulary without the padding token ${JSON.stringify(padToken)}`);
   const maskId = vocabulary.ids.get(tokenName(config.mask_token) ?? '[MASK]');
   const pipeline = createPipeline(description);
-  const encodeIds: EncodeIds =
-    wordPieceEncoder(description) ??
-    (pipeline ? (text, limit) => pipeline(text, limit).ids : generalEncoder(description, config));
-  const align = pipeline && ((text: string) => pipeline(wellFormed(text), Number.POSITIVE_INFINITY));
+  const encodeIds: EncodeIds = pipeline?.ids ?? generalEncoder(description, config);
+  const align = pipeline && ((text: string) => pipeline.align(wellFormed(text)));
   const truncation = truncationDefaults(description, config);
   const encoder = templateEncoder(
     createTemplate(description.post_processor as Component | null),

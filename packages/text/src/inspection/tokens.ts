@@ -1,7 +1,7 @@
 import { isSlmError } from '@slm-compress/onnx';
+import { createPipeline } from '../tokenizer/pipeline.ts';
 import type { TextTokenizer } from '../tokenizer.ts';
 import { trainWordPiece } from '../wordpiece.ts';
-import { wordPieceEncoder } from '../wordpiece-encoder.ts';
 import { type LengthAccount, LengthCounter } from './lengths.ts';
 
 /** What a tokenizer makes of the texts. */
@@ -143,14 +143,14 @@ function learnedEncoder(texts: readonly string[], vocabSize: number): Encoder | 
   try {
     const made = trainWordPiece(learned, { vocabSize });
     const description = JSON.parse(made.files['tokenizer.json']);
-    const encode = wordPieceEncoder(description)!;
+    const pipeline = createPipeline(description)!;
     return {
       kind: 'estimate',
       vocabSize: made.vocabSize,
       specialTokens: 2,
       unknownId: description.model.vocab['[UNK]'],
       encode(text) {
-        const ids = encode(text.replace(/\p{Cs}/gu, '\ufffd'), Number.POSITIVE_INFINITY);
+        const ids = pipeline.ids(text.replace(/\p{Cs}/gu, '\ufffd'), Number.POSITIVE_INFINITY);
         return { ids, count: ids.length };
       },
     };

@@ -9,6 +9,20 @@ export interface Aligned {
   readonly ends?: Int32Array;
 }
 
+/**
+ * A character put in. With `change` 0 it takes the place of the next old character, with -n also of the n old ones behind
+ * it (but stands for the first alone); with 1 it stands beside what came before, for the same old character.
+ */
+export type Change = readonly [character: string, change: number];
+
+/** What becomes of the units from `from` to `to`: the first `removed` characters vanish, then come the changes. */
+export interface Rewriting {
+  readonly from: number;
+  readonly to: number;
+  readonly changes: readonly Change[];
+  readonly removed?: number;
+}
+
 /** The part of a text from unit `from` to `to`. */
 export function slice(a: Aligned, from: number, to: number): Aligned {
   if (from === 0 && to === a.text.length) return a;
@@ -29,11 +43,8 @@ export function sourceRange(a: Aligned, from: number, to: number): readonly [num
   return [a.starts[from]!, a.ends[to - 1]!];
 }
 
-/** Replaces parts of a text, given in order; the units put in stand for the whole part, or for `source` when given. */
-export function replaceParts(
-  a: Aligned,
-  parts: Iterable<{ readonly from: number; readonly to: number; readonly by: string }>,
-): Aligned {
+/** Rewrites parts of a text, given in order, the way the Rust library keeps track of it (`transform_range`). */
+export function rewrite(a: Aligned, parts: Iterable<Rewriting>): Aligned {
   let text = '';
   const starts: number[] = [];
   const ends: number[] = [];
@@ -44,17 +55,36 @@ export function replaceParts(
       ends.push(a.ends?.[i] ?? a.origin + i + 1);
     }
   };
-  let at = 0;
-  for (const { from, to, by } of parts) {
-    keep(at, from);
-    const [start, end] = sourceRange(a, from, Math.max(to, from));
-    text += by;
-    for (let i = 0; i < by.length; i++) {
-      starts.push(start);
-      ends.push(end);
+  let kept = 0;
+  for (const { from, to, changes, removed = 0 } of parts) {
+    keep(kept, from);
+    let at = from;
+    for (let i = 0; i < removed; i++) at += characterLength(a.text, at);
+    for (const [character, change] of changes) {
+      const first = change > 0 ? at - lengthBefore(a.text, at) : at;
+      const [start, end] = sourceRange(a, first, first + characterLength(a.text, first));
+      text += character;
+      for (let i = 0; i < character.length; i++) {
+        starts.push(start);
+        ends.push(end);
+      }
+      for (let i = change; i <= 0; i++) at += characterLength(a.text, at);
     }
-    at = to;
+    kept = to;
   }
-  keep(at, a.text.length);
+  keep(kept, a.text.length);
   return { text, origin: a.origin, starts: Int32Array.from(starts), ends: Int32Array.from(ends) };
+}
+
+/** UTF-16 units of the character at `at`; 0 past the end. */
+export function characterLength(text: string, at: number): number {
+  const point = text.codePointAt(at);
+  return point === undefined ? 0 : point > 0xffff ? 2 : 1;
+}
+
+/** UTF-16 units of the character before `at`; 0 at the start. */
+export function lengthBefore(text: string, at: number): number {
+  if (at < 1) return 0;
+  const low = text.charCodeAt(at - 1);
+  return at > 1 && low >= 0xdc00 && low < 0xe000 ? 2 : 1;
 }

@@ -1,8 +1,5 @@
-/** What a model gives for one word: ids, and where each ends in the word (UTF-16 units). */
-export interface WordTokens {
-  readonly ids: readonly number[];
-  readonly ends: readonly number[];
-}
+import { createPairMap, type PairMap } from './pair-map.ts';
+import { byteTokens, type WordModel, type WordTokens } from './word-tokens.ts';
 
 /** The model part of a BPE tokenizer.json, merges as pairs. */
 export interface BpeOptions {
@@ -16,30 +13,38 @@ export interface BpeOptions {
   readonly suffix: string;
 }
 
-/** Pairs of ids are keyed by `a * 2^24 + b`, exact in a double. */
-const shift = 2 ** 24;
+/** The rank of each pair of ids, and the id that each rank makes. */
+interface Merges {
+  readonly ranks: PairMap;
+  readonly made: Int32Array;
+}
+
 const encoder = new TextEncoder();
+/** Below this many symbols a scan for the lowest rank beats a heap. */
+const scanned = 48;
 
 /**
  * Byte-pair encoding of one word (Sennrich et al. 2016): the pair of the lowest rank is merged first, the leftmost of
- * equals. A heap over a linked list: O(n log n) for a word of any length. Throws when a merge makes no known token.
+ * equals. Long words take a heap over a linked list: O(n log n). Throws when a merge makes no known token.
  */
-export function bpeModel(options: BpeOptions): (word: string) => WordTokens {
+export function bpeModel(options: BpeOptions): WordModel {
   const { vocab, unknown, prefix, suffix, byteFallback } = options;
-  const ranks = new Map<number, { readonly rank: number; readonly id: number }>();
+  const merges: Merges = {
+    ranks: createPairMap(options.merges.length),
+    made: new Int32Array(options.merges.length),
+  };
   options.merges.forEach(([left, right], rank) => {
     const a = vocab.get(left);
     const b = vocab.get(right);
-    const id = vocab.get(left + (prefix !== '' && right.startsWith(prefix) ? right.slice(prefix.length) : right));
+    const id = vocab.get(mergedToken(left, right, prefix));
     if (a === undefined || b === undefined || id === undefined) {
       throw new Error(`merge ${rank} joins or makes a token that is not in the vocabulary`);
     }
-    ranks.set(a * shift + b, { rank, id });
+    merges.ranks.set(a, b, rank);
+    merges.made[rank] = id;
   });
   const unknownId = unknown === undefined ? undefined : vocab.get(unknown);
-  const bytes = Array.from({ length: 256 }, (_, byte) =>
-    byteFallback ? vocab.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`) : undefined,
-  );
+  const bytes = byteFallback ? byteTokens((token) => vocab.get(token)) : [];
   return (word) => {
     const whole = options.ignoreMerges ? vocab.get(word) : undefined;
     if (whole !== undefined) return { ids: [whole], ends: [word.length] };
@@ -78,71 +83,120 @@ export function bpeModel(options: BpeOptions): (word: string) => WordTokens {
       at = end;
     }
     flush();
-    return merge(ids, ends, ranks);
+    if (ids.length < 2) return { ids, ends };
+    return ids.length <= scanned ? mergeByScan(ids, ends, merges) : mergeByHeap(ids, ends, merges);
   };
 }
 
-function merge(
-  ids: number[],
-  ends: number[],
-  ranks: ReadonlyMap<number, { readonly rank: number; readonly id: number }>,
-): WordTokens {
+/**
+ * Whether a word may be cut before each `mark` that follows another character: no merge makes a token with a mark inside,
+ * and the mark is a token, so that no run of unknown characters goes across.
+ */
+export function cutsBefore(mark: string, options: BpeOptions): boolean {
+  const { vocab, merges, prefix, suffix, ignoreMerges } = options;
+  if (prefix !== '' || suffix !== '' || !vocab.has(mark)) return false;
+  const inside = new RegExp(`[^${mark}]${mark}`, 'u');
+  return (
+    merges.every(([left, right]) => !inside.test(left + right)) &&
+    !(ignoreMerges && [...vocab.keys()].some((token) => inside.test(token)))
+  );
+}
+
+function mergedToken(left: string, right: string, prefix: string): string {
+  return left + (prefix !== '' && right.startsWith(prefix) ? right.slice(prefix.length) : right);
+}
+
+function mergeByScan(ids: number[], ends: number[], { ranks, made }: Merges): WordTokens {
+  const rank: number[] = [];
+  for (let at = 0; at + 1 < ids.length; at++) rank.push(ranks.get(ids[at]!, ids[at + 1]!));
+  for (;;) {
+    let best = -1;
+    let lowest = 0x7fffffff;
+    for (let at = 0; at < rank.length; at++) {
+      const one = rank[at]!;
+      if (one >= 0 && one < lowest) {
+        lowest = one;
+        best = at;
+      }
+    }
+    if (best < 0) return { ids, ends };
+    ids[best] = made[lowest]!;
+    ends[best] = ends[best + 1]!;
+    for (let at = best + 1; at + 1 < ids.length; at++) {
+      ids[at] = ids[at + 1]!;
+      ends[at] = ends[at + 1]!;
+      rank[at - 1] = rank[at]!;
+    }
+    ids.pop();
+    ends.pop();
+    rank.pop();
+    if (best > 0) rank[best - 1] = ranks.get(ids[best - 1]!, ids[best]!);
+    if (best < rank.length) rank[best] = ranks.get(ids[best]!, ids[best + 1]!);
+  }
+}
+
+/** Keys of the heap are `rank * 2^26 + position`, exact in a double, so the smallest key is the next merge. */
+const shift = 2 ** 26;
+
+function mergeByHeap(ids: number[], ends: number[], { ranks, made }: Merges): WordTokens {
   const size = ids.length;
-  if (size < 2) return { ids, ends };
-  const next = Int32Array.from(ids, (_, i) => (i + 1 < size ? i + 1 : -1));
-  const previous = Int32Array.from(ids, (_, i) => i - 1);
-  const gone = new Uint8Array(size);
-  // keys are rank * 2^26 + position, so the smallest key is the next merge
-  const heap: number[] = [];
+  const symbols = Int32Array.from(ids);
+  const next = new Int32Array(size);
+  const previous = new Int32Array(size);
+  // at most one entry a symbol to begin with, and two more for each merge
+  const heap = new Float64Array(3 * size);
+  let length = 0;
+  for (let at = 0; at < size; at++) {
+    next[at] = at + 1 < size ? at + 1 : -1;
+    previous[at] = at - 1;
+    const rank = at + 1 < size ? ranks.get(symbols[at]!, symbols[at + 1]!) : -1;
+    if (rank >= 0) heap[length++] = rank * shift + at;
+  }
+  heap.subarray(0, length).sort();
   const offer = (at: number) => {
     const right = at < 0 ? -1 : next[at]!;
-    const found = right < 0 ? undefined : ranks.get(ids[at]! * shift + ids[right]!);
-    if (found) push(heap, found.rank * 2 ** 26 + at);
+    const rank = right < 0 ? -1 : ranks.get(symbols[at]!, symbols[right]!);
+    if (rank < 0) return;
+    const key = rank * shift + at;
+    let hole = length++;
+    while (hole > 0) {
+      const parent = (hole - 1) >> 1;
+      if (heap[parent]! <= key) break;
+      heap[hole] = heap[parent]!;
+      hole = parent;
+    }
+    heap[hole] = key;
   };
-  for (let at = 0; at + 1 < size; at++) offer(at);
-  while (heap.length > 0) {
-    const top = pop(heap);
-    const at = top % 2 ** 26;
-    const right = next[at]!;
-    if (gone[at] === 1 || right < 0) continue;
-    const found = ranks.get(ids[at]! * shift + ids[right]!);
-    if (!found || found.rank !== Math.floor(top / 2 ** 26)) continue;
-    ids[at] = found.id;
+  while (length > 0) {
+    const top = heap[0]!;
+    const last = heap[--length]!;
+    for (let hole = 0; length > 0; ) {
+      let child = 2 * hole + 1;
+      if (child + 1 < length && heap[child + 1]! < heap[child]!) child++;
+      if (child >= length || heap[child]! >= last) {
+        heap[hole] = last;
+        break;
+      }
+      heap[hole] = heap[child]!;
+      hole = child;
+    }
+    const rank = Math.floor(top / shift);
+    const at = top - rank * shift;
+    const right = symbols[at]! < 0 ? -1 : next[at]!;
+    if (right < 0 || ranks.get(symbols[at]!, symbols[right]!) !== rank) continue;
+    symbols[at] = made[rank]!;
     ends[at] = ends[right]!;
-    gone[right] = 1;
+    symbols[right] = -1;
     next[at] = next[right]!;
     if (next[at]! >= 0) previous[next[at]!] = at;
     offer(previous[at]!);
     offer(at);
   }
-  return { ids: ids.filter((_, i) => gone[i] === 0), ends: ends.filter((_, i) => gone[i] === 0) };
-}
-
-function push(heap: number[], key: number): void {
-  let at = heap.length;
-  heap.push(key);
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    if (heap[parent]! <= key) break;
-    heap[at] = heap[parent]!;
-    at = parent;
+  const kept: number[] = [];
+  const keptEnds: number[] = [];
+  for (let at = 0; at >= 0; at = next[at]!) {
+    kept.push(symbols[at]!);
+    keptEnds.push(ends[at]!);
   }
-  heap[at] = key;
-}
-
-function pop(heap: number[]): number {
-  const top = heap[0]!;
-  const last = heap.pop()!;
-  if (heap.length === 0) return top;
-  let at = 0;
-  for (;;) {
-    let child = 2 * at + 1;
-    if (child >= heap.length) break;
-    if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child++;
-    if (heap[child]! >= last) break;
-    heap[at] = heap[child]!;
-    at = child;
-  }
-  heap[at] = last;
-  return top;
+  return { ids: kept, ends: keptEnds };
 }

@@ -1,9 +1,10 @@
-import { type Aligned, slice, sourceRange } from './aligned.ts';
-import { bpeModel, type WordTokens } from './bpe.ts';
-import { characterClasses as classes } from './character-classes.ts';
-import { type Component, createNormalizer, isSpace, type Normalizer } from './normalizers.ts';
-import { createPreTokenizer } from './pre-tokenizers.ts';
-import { unigramModel } from './unigram.ts';
+import { addedTokenFinder, readAddedTokens } from './added-tokens.ts';
+import { type Aligned, lengthBefore, slice, sourceRange } from './aligned.ts';
+import { createModel } from './models.ts';
+import { type Component, createNormalizer } from './normalizers.ts';
+import { beforeRuns, chain, createPreTokenizer } from './pre-tokenizers.ts';
+import { type Cuts, weakest, windowEnd } from './windows.ts';
+import type { WordTokens } from './word-tokens.ts';
 
 /** Ids of a text without special tokens around it, and the UTF-16 range of the text behind each. */
 export interface Pieces {
@@ -11,16 +12,12 @@ export interface Pieces {
   readonly offsets: readonly (readonly [number, number])[];
 }
 
-/** Encodes a text; past `limit` ids it may stop. */
-export type Pipeline = (text: string, limit: number) => Pieces;
-
-interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  readonly single_word?: boolean;
-  readonly lstrip?: boolean;
-  readonly rstrip?: boolean;
-  readonly normalized?: boolean;
+/** The way from a text to ids. Both throw SlmError `TOKENIZER_CORRUPT` for a text the vocabulary can't express. */
+export interface Pipeline {
+  /** Ids of a text; once there are more than `limit` the rest is not read. */
+  ids(text: string, limit: number): readonly number[];
+  /** Ids of a whole text with the ranges they stand for, as the Rust library keeps track of them. */
+  align(text: string): Pieces;
 }
 
 const cachedWords = 50_000;
@@ -32,137 +29,94 @@ const longestCached = 256;
  */
 export function createPipeline(description: Component): Pipeline | undefined {
   const normalizer = createNormalizer(description.normalizer as Component | null);
-  const preTokenize = createPreTokenizer(description.pre_tokenizer as Component | null);
+  const described = createPreTokenizer(description.pre_tokenizer as Component | null);
   const model = createModel(description.model as Component);
-  if (!normalizer || !preTokenize || !model) return undefined;
-  const added = (description.added_tokens ?? []) as readonly AddedToken[];
-  const raw = addedTokenSplitter(added.filter((token) => token.normalized !== true));
-  const normalized = addedTokenSplitter(
-    added.filter((token) => token.normalized === true),
-    normalizer,
-  );
-  const cache = new Map<string, WordTokens>();
-  const tokens = (word: string): WordTokens => {
-    const known = cache.get(word);
-    if (known) return known;
-    const made = model(word);
-    if (word.length <= longestCached) {
-      if (cache.size >= cachedWords) cache.clear();
-      cache.set(word, made);
-    }
-    return made;
-  };
-  return (text, limit) => {
-    const ids: number[] = [];
-    const offsets: (readonly [number, number])[] = [];
-    const add = (a: Aligned, id: number) => {
-      ids.push(id);
-      offsets.push(sourceRange(a, 0, a.text.length));
-    };
-    for (const [part, id] of raw({ text, origin: 0 })) {
-      if (id !== undefined) {
-        add(part, id);
-        continue;
-      }
-      for (const [piece, inner] of normalized(normalizer.align(part))) {
-        if (inner !== undefined) {
-          add(piece, inner);
-          continue;
+  if (!normalizer || !described || !model) return undefined;
+  const preTokenizer = model.cutsBefore === undefined ? described : chain(described, beforeRuns(model.cutsBefore));
+  const added = readAddedTokens(description.added_tokens);
+  const inNormalized = added.filter((token) => token.normalized === true);
+  const findRaw = addedTokenFinder(added.filter((token) => token.normalized !== true));
+  const findNormalized = addedTokenFinder(inNormalized, (content) => normalizer.apply(content));
+  const tokens = cached(model.tokens);
+  const { finish } = preTokenizer;
+  const wordTokens = finish ? cached((word) => model.tokens(finish(word))) : tokens;
+  const cuts: Cuts =
+    inNormalized.length > 0 && !inNormalized.every(({ content, rstrip }) => !rstrip && /^\S+$/.test(content))
+      ? 'none'
+      : weakest(normalizer.cuts, inNormalized.length > 0 ? 'spaces' : 'words');
+  const windows = weakest(cuts, preTokenizer.cuts ?? 'none');
+
+  return {
+    ids(text, limit) {
+      const ids: number[] = [];
+      const emit = (word: string): boolean => {
+        for (const id of wordTokens(word).ids) ids.push(id);
+        return ids.length <= limit;
+      };
+      findRaw(text, (from, to, id) => {
+        if (id !== undefined) return ids.push(id) <= limit;
+        for (let at = from; at < to; ) {
+          const end = windowEnd(text, at, to, windows);
+          const made = normalizer.apply(text.slice(at, end));
+          const first = at === 0;
+          const more = findNormalized(made, (start, stop, inner) => {
+            if (inner !== undefined) return ids.push(inner) <= limit;
+            return preTokenizer.cut(made.slice(start, stop), first && start === 0, emit);
+          });
+          if (!more) return false;
+          at = end;
         }
-        for (const word of preTokenize([piece])) {
-          if (word.text === '') continue;
-          const made = tokens(word.text);
-          let at = 0;
-          for (let i = 0; i < made.ids.length; i++) {
-            const end = made.ends[i]!;
-            ids.push(made.ids[i]!);
-            // bytes of one character share its end
-            offsets.push(sourceRange(word, end > at ? at : characterBefore(word.text, end), end));
-            at = end;
+        return true;
+      });
+      return ids;
+    },
+    align(text) {
+      const ids: number[] = [];
+      const offsets: (readonly [number, number])[] = [];
+      const add = (a: Aligned, id: number) => {
+        ids.push(id);
+        offsets.push(sourceRange(a, 0, a.text.length));
+        return true;
+      };
+      const a: Aligned = { text, origin: 0 };
+      findRaw(text, (from, to, id) => {
+        const part = slice(a, from, to);
+        if (id !== undefined) return add(part, id);
+        const made = normalizer.align(part);
+        return findNormalized(made.text, (start, stop, inner) => {
+          const piece = slice(made, start, stop);
+          if (inner !== undefined) return add(piece, inner);
+          for (const word of preTokenizer.align([piece])) {
+            if (word.text === '') continue;
+            const found = tokens(word.text);
+            let at = 0;
+            for (let i = 0; i < found.ids.length; i++) {
+              const end = found.ends[i]!;
+              ids.push(found.ids[i]!);
+              // bytes of one character share its end
+              offsets.push(sourceRange(word, end > at ? at : end - lengthBefore(word.text, end), end));
+              at = end;
+            }
           }
-          if (ids.length > limit) return { ids, offsets };
-        }
-      }
-    }
-    return { ids, offsets };
+          return true;
+        });
+      });
+      return { ids, offsets };
+    },
   };
 }
 
-function characterBefore(text: string, end: number): number {
-  const low = text.charCodeAt(end - 1);
-  return low >= 0xdc00 && low < 0xe000 ? end - 2 : end - 1;
-}
-
-/** The model's segmentation of one word; undefined for kinds not covered. */
-function createModel(model: Component): ((word: string) => WordTokens) | undefined {
-  const kind = model.type ?? (Array.isArray(model.vocab) ? 'Unigram' : model.merges ? 'BPE' : undefined);
-  if (kind === 'BPE' && !model.dropout) {
-    const merges = (model.merges as readonly (string | readonly [string, string])[]).map((merge) => {
-      const pair = typeof merge === 'string' ? merge.split(' ') : merge;
-      if (!Array.isArray(pair) || pair.length !== 2 || !pair.every((part) => typeof part === 'string')) {
-        throw new Error(`merges: expected pairs of tokens, got ${JSON.stringify(merge)}`);
-      }
-      return pair as unknown as readonly [string, string];
-    });
-    return bpeModel({
-      vocab: new Map(Object.entries(model.vocab as Readonly<Record<string, number>>)),
-      merges,
-      unknown: typeof model.unk_token === 'string' ? model.unk_token : undefined,
-      fuseUnknown: model.fuse_unk === true,
-      byteFallback: model.byte_fallback === true,
-      ignoreMerges: model.ignore_merges === true,
-      prefix: String(model.continuing_subword_prefix ?? ''),
-      suffix: String(model.end_of_word_suffix ?? ''),
-    });
-  }
-  if (kind === 'Unigram') {
-    const pieces = model.vocab as readonly (readonly [string, number])[];
-    const good = (row: unknown) => Array.isArray(row) && typeof row[0] === 'string' && typeof row[1] === 'number';
-    if (!Array.isArray(pieces) || !pieces.every(good)) throw new Error('vocab: expected rows of [piece, score]');
-    return unigramModel({
-      pieces,
-      unknownId: typeof model.unk_id === 'number' ? model.unk_id : undefined,
-      byteFallback: model.byte_fallback === true,
-    });
-  }
-  return undefined;
-}
-
-const endsWithWord = new RegExp(`${classes.word}$`, 'v');
-const startsWithWord = new RegExp(`^${classes.word}`, 'v');
-
-/** Finds added tokens in a text, the longest first; gives the parts between them with no id. */
-function addedTokenSplitter(
-  added: readonly AddedToken[],
-  normalizer?: Normalizer,
-): (a: Aligned) => readonly (readonly [Aligned, number | undefined])[] {
-  const tokens = new Map(
-    added
-      .map((token) => [normalizer ? normalizer.apply(token.content) : token.content, token] as const)
-      .filter(([content]) => content !== ''),
-  );
-  if (tokens.size === 0) return (a) => [[a, undefined]];
-  const contents = [...tokens.keys()].sort((x, y) => y.length - x.length);
-  const pattern = new RegExp(contents.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'gu');
-  return (a) => {
-    const made: (readonly [Aligned, number | undefined])[] = [];
-    let at = 0;
-    for (const match of a.text.matchAll(pattern)) {
-      const token = tokens.get(match[0])!;
-      let start = match.index;
-      let stop = start + match[0].length;
-      if (start < at) continue;
-      if (token.single_word === true) {
-        if (endsWithWord.test(a.text.slice(Math.max(0, start - 2), start))) continue;
-        if (startsWithWord.test(a.text.slice(stop, stop + 2))) continue;
-      }
-      if (token.lstrip === true) while (start > at && isSpace(a.text[start - 1]!)) start--;
-      if (token.rstrip === true) while (stop < a.text.length && isSpace(a.text[stop]!)) stop++;
-      if (start > at) made.push([slice(a, at, start), undefined]);
-      made.push([slice(a, start, stop), token.id]);
-      at = stop;
+/** Remembers what becomes of short words, up to a number of them. */
+function cached(tokensOf: (word: string) => WordTokens): (word: string) => WordTokens {
+  const known = new Map<string, WordTokens>();
+  return (word) => {
+    const found = known.get(word);
+    if (found !== undefined) return found;
+    const made = tokensOf(word);
+    if (word.length <= longestCached) {
+      if (known.size >= cachedWords) known.clear();
+      known.set(word, made);
     }
-    if (at < a.text.length || at === 0) made.push([slice(a, at, a.text.length), undefined]);
     return made;
   };
 }

@@ -1,95 +1,154 @@
 import { toByteCharacters } from '../tokenizer-training/byte-characters.ts';
-import { type Aligned, replaceParts, slice, sourceRange } from './aligned.ts';
+import { type Aligned, characterLength, slice, sourceRange } from './aligned.ts';
 import { characterClasses as classes } from './character-classes.ts';
-import type { Component } from './normalizers.ts';
+import { type Component, prepend } from './normalizers.ts';
 import { patternOf } from './pattern-of.ts';
 import { translatePattern, whiteSpace } from './patterns.ts';
+import { type Cuts, weakest } from './windows.ts';
 
-/** Cuts pieces of a text into smaller ones. */
-export type PreTokenizer = (pieces: readonly Aligned[]) => readonly Aligned[];
+/** Takes a word; `first` when it begins the whole text. False asks for no more words. */
+export type Emit = (word: string, first: boolean) => boolean;
+
+/** Cuts a text into the words that a model sees. */
+export interface PreTokenizer {
+  /** Hands over the words in order until `emit` gives false, which it then returns. */
+  cut(text: string, first: boolean, emit: Emit): boolean;
+  /** What still becomes of each word, if anything, after `cut`. */
+  readonly finish?: (word: string) => string;
+  /** The same words, finished, knowing where they come from. */
+  align(pieces: readonly Aligned[]): readonly Aligned[];
+  /** Where a text may be cut, each part to be cut alone; undefined when words go on over such places. */
+  readonly cuts: Cuts | undefined;
+}
 
 const gpt2 = translatePattern("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+")!;
 const bertWords = new RegExp(`[${classes.bertPunctuation}]|[^${whiteSpace}${classes.bertPunctuation}]+`, 'gv');
-const words = new RegExp(`[${classes.word}]+|[^${classes.word}${whiteSpace}]+`, 'gv');
+const words = new RegExp(`[${classes.rustWord}]+|[^${classes.rustWord}${whiteSpace}]+`, 'gv');
 const notSpaces = new RegExp(`[^${whiteSpace}]+`, 'gv');
 
 /** The pre-tokenizer a tokenizer.json describes; undefined for a kind that is not covered. */
 export function createPreTokenizer(component: Component | null | undefined): PreTokenizer | undefined {
-  if (component === null || component === undefined) return (pieces) => pieces;
+  if (component === null || component === undefined) return whole;
   switch (component.type) {
     case 'Sequence': {
+      if (!Array.isArray(component.pretokenizers)) throw new Error('pretokenizers: expected a list');
       const steps = (component.pretokenizers as readonly Component[]).map(createPreTokenizer);
-      return steps.every((step) => step !== undefined)
-        ? (pieces) => steps.reduce((made, step) => step(made), pieces)
-        : undefined;
+      return steps.every((step) => step !== undefined) ? steps.reduce(chain, whole) : undefined;
     }
     case 'BertPreTokenizer':
-      return matching(bertWords);
+      return matching(bertWords, 'words');
     case 'Whitespace':
-      return matching(words);
+      return matching(words, 'spaces');
     case 'WhitespaceSplit':
-      return matching(notSpaces);
+      return matching(notSpaces, 'spaces');
     case 'Digits':
-      return splitting(new RegExp(`${classes.N}${component.individual_digits === true ? '' : '+'}`, 'gv'), 'Isolated');
-    case 'Punctuation':
-      return splitting(new RegExp(classes.bertPunctuation, 'gv'), String(component.behavior ?? 'Isolated'));
+      return splitting(new RegExp(`${classes.N}${component.individual_digits === true ? '' : '+'}`, 'gv'), {});
+    case 'Punctuation': {
+      const behavior = String(component.behavior ?? 'Isolated');
+      return splitting(new RegExp(classes.bertPunctuation, 'gv'), { behavior });
+    }
+    case 'CharDelimiterSplit': {
+      const pattern = patternOf({ String: component.delimiter });
+      if (!pattern) throw new Error('delimiter: expected a character');
+      return splitting(pattern, { behavior: 'Removed' });
+    }
     case 'Split': {
       const pattern = patternOf(component.pattern);
       if (!pattern) return undefined;
-      return splitting(pattern, String(component.behavior), component.invert === true);
+      const behavior = String(component.behavior);
+      return { ...splitting(pattern, { behavior, invert: component.invert === true }), cuts: 'none' };
     }
     case 'ByteLevel': {
-      const cut: PreTokenizer = component.use_regex === false ? (pieces) => pieces : splitting(gpt2, 'Isolated');
-      const prefix = component.add_prefix_space !== false;
-      return (pieces) =>
-        cut(prefix ? pieces.map((a) => (a.text.startsWith(' ') ? a : prepend(a, ' '))) : pieces).map(toBytes);
+      const cutting = component.use_regex === false ? whole : matching(gpt2, 'spaces');
+      const spaced =
+        component.add_prefix_space === false
+          ? cutting
+          : chain(
+              prefixing(' ', () => true),
+              cutting,
+            );
+      return { ...spaced, finish: toByteCharacters, align: (pieces) => spaced.align(pieces).map(toBytes) };
     }
-    case 'Metaspace': {
-      const mark = String(component.replacement ?? '\u2581');
-      const scheme = component.prepend_scheme ?? (component.add_prefix_space === false ? 'never' : 'always');
-      const cut = splitting(new RegExp(mark, 'gu'), 'MergedWithNext');
-      return (pieces) => {
-        const marked = pieces.map((a) => {
-          const made = a.text.includes(' ') ? { ...a, text: a.text.replaceAll(' ', mark) } : a;
-          const wanted = scheme === 'always' || (scheme === 'first' && sourceRange(a, 0, 1)[0] === 0);
-          return wanted && !made.text.startsWith(mark) ? prepend(made, mark) : made;
-        });
-        return component.split === false ? marked : cut(marked);
-      };
-    }
+    case 'Metaspace':
+      return metaspace(component);
     default:
       return undefined;
   }
 }
 
-function prepend(a: Aligned, by: string): Aligned {
-  if (a.text === '') return a;
-  const first = String.fromCodePoint(a.text.codePointAt(0)!);
-  return replaceParts(a, [{ from: 0, to: first.length, by: by + first }]);
+/** The text as one word. */
+const whole: PreTokenizer = {
+  cuts: undefined,
+  cut: (text, first, emit) => text === '' || emit(text, first),
+  align: (pieces) => pieces,
+};
+
+/** One after the other: the second cuts what the first has cut and finished. */
+export function chain(one: PreTokenizer, other: PreTokenizer): PreTokenizer {
+  if (one === whole) return other;
+  if (other === whole) return one;
+  const { finish } = one;
+  return {
+    cut: (text, first, emit) =>
+      one.cut(text, first, (word, start) => other.cut(finish ? finish(word) : word, start, emit)),
+    ...(other.finish ? { finish: other.finish } : {}),
+    align: (pieces) => other.align(one.align(pieces)),
+    cuts: one.cuts === undefined ? other.cuts : other.cuts === undefined ? one.cuts : weakest(one.cuts, other.cuts),
+  };
 }
 
-function matching(pattern: RegExp): PreTokenizer {
-  return (pieces) =>
-    pieces.flatMap((a) =>
-      Array.from(a.text.matchAll(pattern), (match) => slice(a, match.index, match.index + match[0].length)),
-    );
+/** Words are what a pattern matches. */
+function matching(pattern: RegExp, cuts: Cuts): PreTokenizer {
+  return {
+    cuts,
+    cut(text, first, emit) {
+      let start = first && text.search(pattern) === 0;
+      for (const word of text.match(pattern) ?? []) {
+        if (!emit(word, start)) return false;
+        start = false;
+      }
+      return true;
+    },
+    align: (pieces) =>
+      pieces.flatMap((a) =>
+        Array.from(a.text.matchAll(pattern), (match) => slice(a, match.index, match.index + match[0].length)),
+      ),
+  };
 }
 
 /** Cuts at a pattern; the behaviours are those of the library's `SplitDelimiterBehavior`. */
-function splitting(pattern: RegExp, behavior: string, invert = false): PreTokenizer {
-  return (pieces) =>
-    pieces.flatMap((a) => {
-      const spans: { from: number; to: number; match: boolean }[] = [];
-      let at = 0;
-      for (const match of a.text.matchAll(pattern)) {
-        if (match[0] === '') continue;
-        if (match.index > at) spans.push({ from: at, to: match.index, match: invert });
-        at = match.index + match[0].length;
-        spans.push({ from: match.index, to: at, match: !invert });
+function splitting(
+  pattern: RegExp,
+  { behavior = 'Isolated', invert = false }: { readonly behavior?: string; readonly invert?: boolean },
+): PreTokenizer {
+  const joins = joinRules[behavior];
+  if (joins === undefined) throw new Error(`behavior: expected one of ${Object.keys(joinRules)}, got ${behavior}`);
+  const each = (text: string, visit: (from: number, to: number) => boolean): boolean => {
+    let open: Span | undefined;
+    const add = (from: number, to: number, match: boolean): boolean => {
+      if (open && joins(open.match, match)) {
+        open = { from: open.from, to, match: behavior === 'MergedWithNext' ? false : match };
+        return true;
       }
-      if (at < a.text.length) spans.push({ from: at, to: a.text.length, match: invert });
-      return join(spans, behavior).map(({ from, to }) => slice(a, from, to));
-    });
+      const done = open;
+      open = { from, to, match };
+      return !done || (behavior === 'Removed' && done.match) || visit(done.from, done.to);
+    };
+    for (let at = 0; at < text.length; ) {
+      pattern.lastIndex = at;
+      let match = pattern.exec(text);
+      while (match && match[0] === '') {
+        pattern.lastIndex += characterLength(text, pattern.lastIndex) || 1;
+        match = pattern.exec(text);
+      }
+      const start = match ? match.index : text.length;
+      if (start > at && !add(at, start, invert)) return false;
+      at = start + (match ? match[0].length : 0);
+      if (match && !add(start, at, !invert)) return false;
+    }
+    return !open || (behavior === 'Removed' && open.match) || visit(open.from, open.to);
+  };
+  return spanning(behavior === 'Isolated' || behavior === 'Removed' ? undefined : 'none', each);
 }
 
 interface Span {
@@ -98,26 +157,87 @@ interface Span {
   readonly match: boolean;
 }
 
-function join(spans: readonly Span[], behavior: string): readonly Span[] {
-  if (behavior === 'Isolated') return spans;
-  if (behavior === 'Removed') return spans.filter((span) => !span.match);
-  const made: Span[] = [];
-  for (const span of spans) {
-    const last = made[made.length - 1];
-    const joins =
-      last &&
-      ((behavior === 'Contiguous' && last.match === span.match) ||
-        (behavior === 'MergedWithPrevious' && span.match && !last.match) ||
-        (behavior === 'MergedWithNext' && last.match && !span.match));
-    if (last && joins) {
-      made[made.length - 1] = {
-        from: last.from,
-        to: span.to,
-        match: behavior === 'MergedWithNext' ? false : span.match,
-      };
-    } else made.push(span);
+/** Whether a span goes on with the next, by what they are: matches of the pattern or not. */
+const joinRules: Readonly<Record<string, (open: boolean, next: boolean) => boolean>> = {
+  Isolated: () => false,
+  Removed: () => false,
+  Contiguous: (open, next) => open === next,
+  MergedWithPrevious: (open, next) => next && !open,
+  MergedWithNext: (open, next) => open && !next,
+};
+
+/** Puts a text before pieces that don't begin with it. */
+function prefixing(by: string, wanted: (first: boolean) => boolean): PreTokenizer {
+  return {
+    cuts: undefined,
+    cut: (text, first, emit) => text === '' || emit(!text.startsWith(by) && wanted(first) ? by + text : text, first),
+    align: (pieces) =>
+      pieces.map((a) => (!a.text.startsWith(by) && wanted(sourceRange(a, 0, 1)[0] === 0) ? prepend(a, by) : a)),
+  };
+}
+
+/** SentencePiece's mark in place of spaces, before each of which a word begins. */
+function metaspace(component: Component): PreTokenizer {
+  const mark = String(component.replacement ?? '\u2581');
+  if (Array.from(mark).length !== 1) {
+    throw new Error(`replacement: expected a character, got ${JSON.stringify(mark)}`);
   }
-  return made;
+  const scheme = component.prepend_scheme ?? (component.add_prefix_space === false ? 'never' : 'always');
+  const marking: PreTokenizer = {
+    cuts: undefined,
+    cut: (text, first, emit) => emit(text.replaceAll(' ', mark), first),
+    align: (pieces) => pieces.map((a) => (a.text.includes(' ') ? { ...a, text: a.text.replaceAll(' ', mark) } : a)),
+  };
+  const marked = chain(
+    marking,
+    prefixing(mark, (first) => scheme === 'always' || (scheme === 'first' && first)),
+  );
+  return component.split === false ? marked : { ...chain(marked, beforeEach(mark)), cuts: 'spaces' };
+}
+
+/** A word begins at each mark. */
+export function beforeEach(mark: string): PreTokenizer {
+  return cuttingBefore(mark, (text, at) => text.indexOf(mark, at));
+}
+
+/** A word begins at each mark behind another character. */
+export function beforeRuns(mark: string): PreTokenizer {
+  return cuttingBefore(mark, (text, at) => {
+    for (let found = text.indexOf(mark, at); found >= 0; found = text.indexOf(mark, found + mark.length)) {
+      if (!text.endsWith(mark, found)) return found;
+    }
+    return -1;
+  });
+}
+
+function cuttingBefore(mark: string, find: (text: string, from: number) => number): PreTokenizer {
+  const each = (text: string, visit: (from: number, to: number) => boolean): boolean => {
+    for (let at = 0; at < text.length; ) {
+      const found = find(text, at + (text.startsWith(mark, at) ? mark.length : 1));
+      const to = found < 0 ? text.length : found;
+      if (!visit(at, to)) return false;
+      at = to;
+    }
+    return true;
+  };
+  return spanning(undefined, each);
+}
+
+/** Words are spans of the text, visited in order until told to stop. */
+function spanning(
+  cuts: Cuts | undefined,
+  each: (text: string, visit: (from: number, to: number) => boolean) => boolean,
+): PreTokenizer {
+  return {
+    cuts,
+    cut: (text, first, emit) => each(text, (from, to) => emit(text.slice(from, to), first && from === 0)),
+    align: (pieces) =>
+      pieces.flatMap((a) => {
+        const made: Aligned[] = [];
+        each(a.text, (from, to) => made.push(slice(a, from, to)) > 0);
+        return made;
+      }),
+  };
 }
 
 function toBytes(a: Aligned): Aligned {

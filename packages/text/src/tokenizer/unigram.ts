@@ -1,4 +1,6 @@
-import type { WordTokens } from './bpe.ts';
+import { SlmError } from '@slm-compress/onnx';
+import { pieceTrie } from './piece-trie.ts';
+import { byteTokens, type WordModel } from './word-tokens.ts';
 
 const unknownPenalty = 10;
 const encoder = new TextEncoder();
@@ -10,35 +12,23 @@ export interface UnigramOptions {
   readonly byteFallback: boolean;
 }
 
-interface Node {
-  readonly next: Map<number, Node>;
-  id: number;
-}
-
 /**
  * The most probable segmentation of one word (Kudo 2018), by Viterbi over a trie of the pieces; characters without a
- * piece cost ten more than the rarest, neighbours among them are one unknown. Throws for an empty vocabulary.
+ * piece cost ten more than the rarest, neighbours among them are one unknown. Throws for an empty vocabulary and an
+ * unknown token that isn't in it; the segmentation throws SlmError `TOKENIZER_CORRUPT` for a character without a piece
+ * when there is no unknown token.
  */
-export function unigramModel(options: UnigramOptions): (word: string) => WordTokens {
+export function unigramModel(options: UnigramOptions): WordModel {
   const { pieces, unknownId, byteFallback } = options;
-  if (pieces.length === 0) throw new Error('the vocabulary has no pieces');
-  const ids = new Map(pieces.map(([piece], id) => [piece, id]));
-  const root: Node = { next: new Map(), id: -1 };
-  let lowest = Number.POSITIVE_INFINITY;
-  for (const [piece, score] of pieces) {
-    lowest = Math.min(lowest, score);
-    let node = root;
-    for (let i = 0; i < piece.length; i++) {
-      const unit = piece.charCodeAt(i);
-      let child = node.next.get(unit);
-      if (!child) {
-        child = { next: new Map(), id: -1 };
-        node.next.set(unit, child);
-      }
-      node = child;
-    }
-    if (node !== root) node.id = ids.get(piece)!;
+  if (pieces.length === 0) throw new Error('vocab: expected pieces, got none');
+  if (unknownId !== undefined && pieces[unknownId] === undefined) {
+    throw new Error(`unk_id: expected a piece of the vocabulary, got ${unknownId}`);
   }
+  const ids = new Map(pieces.map(([piece], id) => [piece, id]));
+  const trie = pieceTrie(ids);
+  const scores = Float64Array.from(pieces, ([, score]) => score);
+  const lowest = scores.reduce((a, b) => Math.min(a, b));
+  const bytes = byteFallback ? byteTokens((token) => ids.get(token)) : [];
   return (word) => {
     const size = word.length;
     const best = new Float64Array(size + 1);
@@ -53,16 +43,23 @@ export function unigramModel(options: UnigramOptions): (word: string) => WordTok
     for (let at = 0; at < size; ) {
       const step = word.codePointAt(at)! > 0xffff ? 2 : 1;
       let single = false;
-      let node = root.next.get(word.charCodeAt(at));
-      for (let end = at + 1; node; end++) {
-        if (node.id >= 0) {
-          offer(at, end, node.id, pieces[node.id]![1] + best[at]!);
+      let node = trie.next(0, word.charCodeAt(at));
+      for (let end = at + 1; node >= 0; end++) {
+        const id = trie.valueAt(node);
+        if (id >= 0) {
+          offer(at, end, id, scores[id]! + best[at]!);
           if (end === at + step) single = true;
         }
-        node = end < size ? node.next.get(word.charCodeAt(end)) : undefined;
+        node = end < size ? trie.next(node, word.charCodeAt(end)) : -1;
       }
       if (!single) {
-        if (unknownId === undefined) throw new Error('no unknown token for a character without a piece');
+        if (unknownId === undefined) {
+          const character = JSON.stringify(word.slice(at, at + step));
+          throw new SlmError(
+            'TOKENIZER_CORRUPT',
+            `text: expected characters with a piece (the vocabulary has no unknown token), got ${character}`,
+          );
+        }
         offer(at, at + step, unknownId, lowest - unknownPenalty + best[at]!);
       }
       at += step;
@@ -79,14 +76,10 @@ export function unigramModel(options: UnigramOptions): (word: string) => WordTok
     for (const [start, end] of spans.reverse()) {
       const text = word.slice(start, end);
       const id = ids.get(text);
-      const bytes =
-        id === undefined && byteFallback
-          ? Array.from(encoder.encode(text), (byte) =>
-              ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
-            )
-          : [undefined];
-      for (const byte of bytes.every((byte) => byte !== undefined) ? bytes : [id ?? unknownId!]) {
-        made.push(byte);
+      const parts =
+        id === undefined && byteFallback ? Array.from(encoder.encode(text), (byte) => bytes[byte]) : [undefined];
+      for (const part of parts.every((one) => one !== undefined) ? parts : [id ?? unknownId!]) {
+        made.push(part);
         ends.push(end);
       }
     }
