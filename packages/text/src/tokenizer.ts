@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { SlmError } from '@slm-compress/onnx';
 import { labelReplies, type MessageRange, messageTokens } from './batches/reply-labels.ts';
 import { type ChatOptions, type ChatTurn, chatRenderer, type RenderedChat } from './tokenizer/chat-template.ts';
 import { tokenDecoder } from './tokenizer/decoder.ts';
 import {
   type EncodedText,
-  type EncodeIds,
   type EncodeOptions,
   type Encoding,
   type TokenWindow,
@@ -90,8 +88,7 @@ export interface TextTokenizer extends Tokenizer {
    * Encodes a long text as windows of at most `maxLength` ids, each with its special tokens, which overlap by `stride`
    * ids; the first is what {@link encode} keeps. Of a pair, `truncation` names the text that is cut in windows
    * (`only_first` or `only_second`), the other is whole in each. One window when all fits.
-   * Throws as `encode` does, and for a `stride` from the room of a window on, for pairs where no text is named, and for
-   * tokenizers without {@link align}.
+   * Throws as `encode` does, and for a `stride` from the room of a window on and for pairs where no text is named.
    */
   encodeWindows(text: string, options?: WindowOptions): readonly TokenWindow[];
   /** The text of ids, as the Rust library decodes; ids the vocabulary does not have are left out. */
@@ -114,22 +111,22 @@ export interface TextTokenizer extends Tokenizer {
    */
   replySpans(messages: readonly ChatTurn[], options?: ChatOptions): RenderedChat;
   /**
-   * Ids of a chat, and labels for learning the replies only. Throws as `replySpans`, and `TOKENIZER_OPTION` for
-   * tokenizers without {@link align} and a `maxLength` that is no integer from 0.
+   * Ids of a chat, and labels for learning the replies only. Throws as `replySpans`, and `TOKENIZER_OPTION` for a
+   * `maxLength` that is no integer from 0.
    */
   encodeChat(messages: readonly ChatTurn[], options?: EncodeChatOptions): EncodedChat;
   /**
    * Ids of a whole text without special tokens around it, and for each the range of UTF-16 units of the text it stands
    * for (JavaScript's string indices, where the Rust library counts code points; white space is not trimmed off).
-   * Undefined for kinds that Hugging Face's library encodes here.
    */
-  readonly align?: (text: string) => Pieces;
+  readonly align: (text: string) => Pieces;
 }
 
 /**
  * Loads the `tokenizer.json` of a folder, or else its `vocab.txt`, or else its `vocab.json` and `merges.txt` (and
  * `tokenizer_config.json` and `special_tokens_map.json` beside it, if there).
- * Throws SlmError `FILE_NOT_FOUND` when none is there and `TOKENIZER_CORRUPT` when it is not a tokenizer.
+ * Throws SlmError `FILE_NOT_FOUND` when none is there and `TOKENIZER_CORRUPT` when it is not a tokenizer, or
+ * one with a part that isn't known here.
  */
 export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const sources = await readTokenizerFolder(folder);
@@ -151,13 +148,12 @@ function createTokenizer({ description, config, bytes, chatTemplates }: Tokenize
   if (padId === undefined) throw new Error(`a vocabulary without the padding token ${JSON.stringify(padToken)}`);
   const maskId = vocabulary.ids.get(tokenName(config.mask_token) ?? '[MASK]');
   const pipeline = createPipeline(description);
-  const encodeIds: EncodeIds = pipeline?.ids ?? generalEncoder(description, config);
-  const align = pipeline && ((text: string) => pipeline.align(wellFormed(text)));
+  const align = (text: string) => pipeline.align(wellFormed(text));
   const truncation = truncationDefaults(description, config);
   const encoder = templateEncoder(
     createTemplate(description.post_processor as Component | null),
     truncation,
-    encodeIds,
+    pipeline.ids,
     align,
   );
   const startDecoder = tokenDecoder(description.decoder as Component | null);
@@ -178,7 +174,7 @@ function createTokenizer({ description, config, bytes, chatTemplates }: Tokenize
     ...(maxLength === undefined ? {} : { maxLength }),
     truncationSide: truncation.side,
     paddingSide: sideOf(config.padding_side ?? (description.padding as Component | null)?.direction),
-    ...(align === undefined ? {} : { align }),
+    align,
     tokenOf: (id) => vocabulary.tokens.get(id),
     idOf: (token) => vocabulary.ids.get(token),
     decode(ids, options) {
@@ -213,12 +209,6 @@ function createTokenizer({ description, config, bytes, chatTemplates }: Tokenize
     replySpans: chats.renderReplies,
     encodeChat(messages, options = {}) {
       const { maxLength = Number.POSITIVE_INFINITY } = options;
-      if (!align) {
-        throw new SlmError(
-          'TOKENIZER_OPTION',
-          'encodeChat: expected a tokenizer that knows offsets, got a kind that does not',
-        );
-      }
       if (maxLength < 0 || (!Number.isInteger(maxLength) && maxLength !== Number.POSITIVE_INFINITY)) {
         throw new SlmError('TOKENIZER_OPTION', `maxLength: expected an integer from 0, got ${maxLength}`);
       }
@@ -279,30 +269,4 @@ function truncationDefaults(description: Component, config: Component): Truncati
 
 function sideOf(stated: unknown): Side {
   return String(stated).toLowerCase() === 'left' ? 'left' : 'right';
-}
-
-const charactersPerToken = 6;
-
-/**
- * What Hugging Face's library makes of kinds that are not covered here. Past `limit` ids it reads a start of the text
- * that already has more, which ends before white space, where pre-tokenizers cut.
- */
-function generalEncoder(description: object, config: Component): EncodeIds {
-  const inner = new HuggingFaceTokenizer(description, config);
-  const encodeAll = (text: string): readonly number[] => inner.encode(text, { add_special_tokens: false }).ids;
-  return (text, limit) => {
-    for (let size = (limit + 1) * charactersPerToken; size < text.length; size *= 4) {
-      const end = wordBreak(text, size);
-      if (end === undefined) continue;
-      const ids = encodeAll(text.slice(0, end));
-      if (ids.length > limit) return ids;
-    }
-    return encodeAll(text);
-  };
-}
-
-/** The last white space at or before `size`, if it is in the second half. */
-function wordBreak(text: string, size: number): number | undefined {
-  for (let at = size; at > size / 2; at--) if (text[at] === ' ' || text[at] === '\n') return at;
-  return undefined;
 }

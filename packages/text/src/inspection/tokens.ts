@@ -143,7 +143,7 @@ function learnedEncoder(texts: readonly string[], vocabSize: number): Encoder | 
   try {
     const made = trainWordPiece(learned, { vocabSize });
     const description = JSON.parse(made.files['tokenizer.json']);
-    const pipeline = createPipeline(description)!;
+    const pipeline = createPipeline(description);
     return {
       kind: 'estimate',
       vocabSize: made.vocabSize,

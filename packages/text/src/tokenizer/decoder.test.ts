@@ -110,7 +110,7 @@ describe('tokenDecoder', () => {
       { type: 'Replace', pattern: { Regex: '(?>a)' }, content: '' },
       { type: 'Strip', content: '', start: 1e9, stop: 1e9 },
     ]) {
-      expect(() => tokenDecoder(bad), JSON.stringify(bad)).toThrow(/decoder: expected/);
+      expect(() => tokenDecoder(bad), JSON.stringify(bad)).toThrow(/(decoder|pattern): expected/);
     }
   });
 });

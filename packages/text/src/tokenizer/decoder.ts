@@ -1,6 +1,7 @@
 import { fromByteCharacter } from '../tokenizer-training/byte-characters.ts';
 import type { Component } from './normalizers.ts';
 import { patternOf } from './pattern-of.ts';
+import { hasSlowPatterns, withinTime } from './time-limit.ts';
 
 /** Receives a token, in parts: `complete` with the last of them. */
 type Emit = (part: string, complete: boolean) => void;
@@ -85,10 +86,9 @@ const kinds: Readonly<Record<string, (component: Component) => StartStage>> = {
   Replace(component) {
     const pattern = patternOf(component.pattern);
     const content = component.content;
-    if (!pattern || typeof content !== 'string') {
-      throw new Error(`decoder: expected a pattern this library can translate, got ${JSON.stringify(component)}`);
-    }
-    return rewriting((token) => token.replace(pattern, () => content));
+    if (typeof content !== 'string') throw new Error('decoder: expected content to put in');
+    const replace = (token: string) => token.replace(pattern, () => content);
+    return rewriting(hasSlowPatterns(component) ? (token) => withinTime(token, () => replace(token)) : replace);
   },
   BPEDecoder: (component) => wordEnds(String(component.suffix ?? '</w>')),
   CTC: (component) => connectionist(component),

@@ -74,12 +74,12 @@ export interface TemplateEncoder {
   encodeWindows(text: string, options: WindowOptions): readonly TokenWindow[];
 }
 
-/** Puts a template and truncation around a model; `align`, if the model has it, is for windows. */
+/** Puts a template and truncation around a model; `align` is for windows. */
 export function templateEncoder(
   template: Template,
   defaults: TruncationDefaults,
   encodeIds: EncodeIds,
-  align: ((text: string) => Pieces) | undefined,
+  align: (text: string) => Pieces,
 ): TemplateEncoder {
   const bare = withoutSpecialTokens(template);
   const planOf = (options: EncodeOptions): Plan => {
@@ -119,12 +119,6 @@ export function templateEncoder(
       const plan = planOf(options);
       const { room, side, strategy } = plan;
       const { stride = defaults.stride, pair } = options;
-      if (!align) {
-        throw new SlmError(
-          'TOKENIZER_OPTION',
-          'encodeWindows: expected a tokenizer that knows offsets, got a kind that does not',
-        );
-      }
       const texts = (pair === undefined ? [text] : [text, pair]).map((one) => align(one));
       const lengths = texts.map(({ ids }) => ids.length) as [number] | [number, number];
       const kept = keptLengths(lengths, room, strategy);

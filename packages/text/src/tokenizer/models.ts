@@ -14,11 +14,11 @@ export interface Model {
 /** SentencePiece's mark for a space. */
 const mark = '\u2581';
 
-/** The model a tokenizer.json describes; undefined for kinds not covered. Throws when it is malformed. */
-export function createModel(model: Component): Model | undefined {
+/** The model a tokenizer.json describes. Throws for a kind that isn't known and for a malformed one. */
+export function createModel(model: Component): Model {
   switch (model.type ?? kindOf(model)) {
     case 'BPE': {
-      if (model.dropout) return undefined;
+      if (model.dropout) throw new Error('model BPE with dropout, whose ids are drawn by chance');
       const options: BpeOptions = {
         vocab: readVocabulary(model.vocab),
         merges: readMerges(model.merges),
@@ -53,7 +53,7 @@ export function createModel(model: Component): Model | undefined {
         }),
       };
     default:
-      return undefined;
+      throw new Error(`model ${JSON.stringify(model.type)}, which isn't known here`);
   }
 }
 

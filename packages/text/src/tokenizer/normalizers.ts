@@ -46,14 +46,13 @@ export function bertNormalize(text: string, options: Component): string {
   return lower ? lowercase(made) : made;
 }
 
-/** The normalizer a tokenizer.json describes; undefined for a kind that is not covered. */
-export function createNormalizer(component: Component | null | undefined): Normalizer | undefined {
+/** The normalizer a tokenizer.json describes. Throws for a kind that isn't known and for a malformed one. */
+export function createNormalizer(component: Component | null | undefined): Normalizer {
   if (component === null || component === undefined) return unchanged;
   switch (component.type) {
     case 'Sequence': {
       if (!Array.isArray(component.normalizers)) throw new Error('normalizers: expected a list');
-      const steps = (component.normalizers as readonly Component[]).map(createNormalizer);
-      return steps.every((step) => step !== undefined) ? sequence(steps) : undefined;
+      return sequence((component.normalizers as readonly Component[]).map(createNormalizer));
     }
     case 'NFC':
     case 'NFD':
@@ -77,14 +76,15 @@ export function createNormalizer(component: Component | null | undefined): Norma
     case 'Replace': {
       const pattern = patternOf(component.pattern);
       const { content } = component;
-      if (!pattern || typeof content !== 'string') return undefined;
+      if (typeof content !== 'string') throw new Error('normalizer Replace: expected content');
       const { String: text, Regex: source } = component.pattern as Component;
       const local =
         typeof text === 'string' ? /^[^A-Za-z0-9 ]+$/.test(text) : content === ' ' && spacePattern.test(String(source));
       return replacing(pattern, content, local ? 'spaces' : 'none');
     }
     case 'Prepend': {
-      const by = String(component.prepend);
+      const by = component.prepend;
+      if (typeof by !== 'string') throw new Error('normalizer Prepend: expected what to prepend');
       return {
         cuts: 'none',
         apply: (text) => (text === '' ? text : by + text),
@@ -108,7 +108,7 @@ export function createNormalizer(component: Component | null | undefined): Norma
       };
     }
     default:
-      return undefined;
+      throw new Error(`normalizer ${JSON.stringify(component.type)}, which isn't known here`);
   }
 }
 

@@ -1,8 +1,12 @@
-import { translatePattern } from './patterns.ts';
+import { compilePattern, translatePattern } from './patterns.ts';
 
-/** The pattern of a component: `{"String"}` or `{"Regex"}`; undefined when it can't be translated or would match nothing. */
-export function patternOf(pattern: unknown): RegExp | undefined {
+/** The pattern of a component: `{"String"}` or `{"Regex"}`. Throws when it isn't one or can't be translated. */
+export function patternOf(pattern: unknown): RegExp {
   const { String: text, Regex: source } = (pattern ?? {}) as { readonly String?: unknown; readonly Regex?: unknown };
-  if (typeof text === 'string' && text !== '') return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gu');
-  return typeof source === 'string' ? translatePattern(source) : undefined;
+  if (typeof text === 'string' && text !== '') {
+    return compilePattern(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gu');
+  }
+  const made = typeof source === 'string' ? translatePattern(source) : undefined;
+  if (!made) throw new Error(`pattern: expected one that is known here, got ${JSON.stringify(pattern)?.slice(0, 200)}`);
+  return made;
 }

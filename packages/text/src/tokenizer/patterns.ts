@@ -16,6 +16,9 @@ const shorthands: Readonly<Record<string, string>> = {
 };
 /** The end of a pattern that makes a `+` behind it possessive. */
 const possessive = /(?:[^\\][+*?]|\{\d*,?\d*\})$/;
+/** What is longer, or repeats more often, would take long to compile. */
+const longestPattern = 10_000;
+const manyTimes = /\{\d*,?\d{4,}/;
 const caseFolds: Readonly<Record<string, string>> = { s: 'sS\u017f', k: 'kK\u212a' };
 
 /**
@@ -23,6 +26,7 @@ const caseFolds: Readonly<Record<string, string>> = { s: 'sS\u017f', k: 'kK\u212
  * undefined when it uses what this translation does not cover (possessive quantifiers, atomic groups, named classes).
  */
 export function translatePattern(pattern: string): RegExp | undefined {
+  if (pattern.length > longestPattern || manyTimes.test(pattern)) return undefined;
   let source = '';
   let depth = 0;
   let insensitive: number | undefined;
@@ -88,10 +92,17 @@ export function translatePattern(pattern: string): RegExp | undefined {
     else source += character;
   }
   try {
-    return new RegExp(source, 'gv');
+    return compilePattern(source, 'gv');
   } catch {
     return undefined;
   }
+}
+
+/** A regular expression that is compiled now, for any text: what is too large is known before it is used. */
+export function compilePattern(source: string, flags: string): RegExp {
+  const pattern = new RegExp(source, flags);
+  for (const text of ['a', '\u3042']) text.match(pattern);
+  return pattern;
 }
 
 function fold(letter: string): string {

@@ -3,6 +3,7 @@ import { type Aligned, lengthBefore, slice, sourceRange } from './aligned.ts';
 import { createModel } from './models.ts';
 import { type Component, createNormalizer } from './normalizers.ts';
 import { beforeRuns, chain, createPreTokenizer } from './pre-tokenizers.ts';
+import { hasSlowPatterns, withinTime } from './time-limit.ts';
 import { type Cuts, weakest, windowEnd } from './windows.ts';
 import type { WordTokens } from './word-tokens.ts';
 
@@ -12,7 +13,10 @@ export interface Pieces {
   readonly offsets: readonly (readonly [number, number])[];
 }
 
-/** The way from a text to ids. Both throw SlmError `TOKENIZER_CORRUPT` for a text the vocabulary can't express. */
+/**
+ * The way from a text to ids. Both throw SlmError `TOKENIZER_CORRUPT` for a text the vocabulary can't express, and
+ * `TOKENIZER_TIME` when a pattern of the tokenizer takes too long on it.
+ */
 export interface Pipeline {
   /** Ids of a text; once there are more than `limit` the rest is not read. */
   ids(text: string, limit: number): readonly number[];
@@ -25,13 +29,12 @@ const longestCached = 256;
 
 /**
  * The whole way from text to ids that a tokenizer.json describes, as the Rust library goes it: added tokens, normalizer,
- * pre-tokenizer, model. Undefined when it names a kind that is not covered. Throws when a covered part is malformed.
+ * pre-tokenizer, model. Throws for a part that is malformed or of a kind that isn't known.
  */
-export function createPipeline(description: Component): Pipeline | undefined {
+export function createPipeline(description: Component): Pipeline {
   const normalizer = createNormalizer(description.normalizer as Component | null);
   const described = createPreTokenizer(description.pre_tokenizer as Component | null);
   const model = createModel(description.model as Component);
-  if (!normalizer || !described || !model) return undefined;
   const preTokenizer = model.cutsBefore === undefined ? described : chain(described, beforeRuns(model.cutsBefore));
   const added = readAddedTokens(description.added_tokens);
   const inNormalized = added.filter((token) => token.normalized === true);
@@ -46,7 +49,7 @@ export function createPipeline(description: Component): Pipeline | undefined {
       : weakest(normalizer.cuts, inNormalized.length > 0 ? 'spaces' : 'words');
   const windows = weakest(cuts, preTokenizer.cuts ?? 'none');
 
-  return {
+  const pipeline: Pipeline = {
     ids(text, limit) {
       const ids: number[] = [];
       const emit = (word: string): boolean => {
@@ -103,6 +106,11 @@ export function createPipeline(description: Component): Pipeline | undefined {
       });
       return { ids, offsets };
     },
+  };
+  if (!hasSlowPatterns([description.normalizer, description.pre_tokenizer])) return pipeline;
+  return {
+    ids: (text, limit) => withinTime(text, () => pipeline.ids(text, limit)),
+    align: (text) => withinTime(text, () => pipeline.align(text)),
   };
 }
 

@@ -26,14 +26,13 @@ const bertWords = new RegExp(`[${classes.bertPunctuation}]|[^${whiteSpace}${clas
 const words = new RegExp(`[${classes.rustWord}]+|[^${classes.rustWord}${whiteSpace}]+`, 'gv');
 const notSpaces = new RegExp(`[^${whiteSpace}]+`, 'gv');
 
-/** The pre-tokenizer a tokenizer.json describes; undefined for a kind that is not covered. */
-export function createPreTokenizer(component: Component | null | undefined): PreTokenizer | undefined {
+/** The pre-tokenizer a tokenizer.json describes. Throws for a kind that isn't known and for a malformed one. */
+export function createPreTokenizer(component: Component | null | undefined): PreTokenizer {
   if (component === null || component === undefined) return whole;
   switch (component.type) {
     case 'Sequence': {
       if (!Array.isArray(component.pretokenizers)) throw new Error('pretokenizers: expected a list');
-      const steps = (component.pretokenizers as readonly Component[]).map(createPreTokenizer);
-      return steps.every((step) => step !== undefined) ? steps.reduce(chain, whole) : undefined;
+      return (component.pretokenizers as readonly Component[]).map(createPreTokenizer).reduce(chain, whole);
     }
     case 'BertPreTokenizer':
       return matching(bertWords, 'words');
@@ -49,12 +48,10 @@ export function createPreTokenizer(component: Component | null | undefined): Pre
     }
     case 'CharDelimiterSplit': {
       const pattern = patternOf({ String: component.delimiter });
-      if (!pattern) throw new Error('delimiter: expected a character');
       return splitting(pattern, { behavior: 'Removed' });
     }
     case 'Split': {
       const pattern = patternOf(component.pattern);
-      if (!pattern) return undefined;
       const behavior = String(component.behavior);
       return { ...splitting(pattern, { behavior, invert: component.invert === true }), cuts: 'none' };
     }
@@ -72,7 +69,7 @@ export function createPreTokenizer(component: Component | null | undefined): Pre
     case 'Metaspace':
       return metaspace(component);
     default:
-      return undefined;
+      throw new Error(`pre_tokenizer ${JSON.stringify(component.type)}, which isn't known here`);
   }
 }
 

@@ -8,11 +8,11 @@ const frozen = new RegExp(`(${classes.frozen})`, 'v');
 /** A character with the marks and jamo that normalization may join to it, unless it is plain and alone. */
 const clusters = /[^\p{M}][\p{M}\u1160-\u11ff]+|[^\0-\x7f\p{M}]|\p{M}+/gu;
 /** Marks in a row, of which normalization would sort any number, slowly. */
-const manyMarks = /\p{M}{1024}/gu;
+const manyMarks = /\p{M}{4096}/gu;
 const plain = /^[\0-\x7f]*$/;
 
 /**
- * Unicode normalization that leaves alone what the Rust library does not know. Runs of more than 1,024 marks are sorted
+ * Unicode normalization that leaves alone what the Rust library does not know. Runs of more than 4,096 marks are sorted
  * in parts, so that the work is bounded.
  */
 export function normalizeForm(text: string, form: UnicodeForm): string {
@@ -26,7 +26,7 @@ export function normalizeForm(text: string, form: UnicodeForm): string {
 }
 
 function normalizePart(text: string, form: UnicodeForm): string {
-  if (text.length < 1024 || text.search(manyMarks) < 0) return text.normalize(form);
+  if (text.length < 4096 || text.search(manyMarks) < 0) return text.normalize(form);
   let made = '';
   let at = 0;
   for (const match of text.matchAll(manyMarks)) {
