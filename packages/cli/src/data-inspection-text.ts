@@ -232,7 +232,7 @@ function bar(share: number): string {
   return '█'.repeat(Math.round(24 * share)) || (share > 0 ? '▏' : '');
 }
 
-function oneLine(text: string, length: number): string {
+export function oneLine(text: string, length: number): string {
   const line = text.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
   return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
 }

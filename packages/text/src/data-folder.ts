@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { DataAccount, DataSplits, DataTask, TextExample } from './dataset.ts';
 import { digestSplits, partNames } from './prepare/digest.ts';
+import { parseSplitRecord, verifySplit } from './splits/split-record.ts';
 
 const format = 1;
 
@@ -58,7 +59,7 @@ async function writeText(path: string, pieces: Iterable<string>): Promise<void> 
 }
 
 /**
- * Reads a folder written by {@link writeDataFolder} and proves its digest.
+ * Reads a folder written by {@link writeDataFolder} and proves its digest and the record of its split.
  * Throws SlmError `FILE_NOT_FOUND` for a missing file, `DATA_CORRUPT` when a file is damaged or the digest differs, and
  * `DATA_TASK` when its task is another one than classification, unless `task` is `any`.
  */
@@ -101,6 +102,7 @@ export async function readDataFolder(
       `${folder}: expected rows with digest ${header.digest}, got ${digest} (a changed file or an interrupted write: prepare it again)`,
     );
   }
+  verifySplit(parseSplitRecord(headerFile, account.split), parts);
   return { ...parts, digest, account };
 }
 

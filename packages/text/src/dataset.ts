@@ -1,6 +1,7 @@
 import type { CleaningStep } from './cleaning/steps.ts';
 import type { InputAccount, RowInput } from './sources/open-rows.ts';
 import type { ChatMessage, RowColumns } from './sources/text-row.ts';
+import type { SplitRecord } from './splits/split-record.ts';
 
 /** What the rows of a data set are for: a text or pair with a label, or a text or chat to model. */
 export type DataTask = 'classification' | 'language-modelling';
@@ -54,7 +55,8 @@ export interface RowAccount {
   readonly kept: number;
   /**
    * Rows dropped by reason: `bad-row`, `no-label`, `repeated-id`, `unreadable` (mail), `empty`, the names of other cleaning
-   * steps, `conflicting-labels`, `exact-duplicate`, `near-duplicate`, `contaminated` (occurs in a part to validate or test on).
+   * steps, `conflicting-labels`, `exact-duplicate`, `near-duplicate`, `contaminated` (occurs in a part to validate or test on),
+   * `group-of-given` (its group is in one), `group-across-cut` (its group is in a later part of a split in time).
    */
   readonly dropped: Readonly<Record<string, number>>;
   /** The first three rows of each reason. */
@@ -78,10 +80,10 @@ export interface DuplicateAccount {
 /** Rows that occur in a part to validate or test on. */
 export interface ContaminationAccount {
   readonly threshold: number;
-  /** Rows dropped, and how many of them equal a text of that part up to case, white space and punctuation. */
+  /** Rows dropped, and how many of them equal a text of that part, case and white space aside. */
   readonly rows: number;
   readonly equal: number;
-  /** Different rows of those parts that were found. */
+  /** Rows of those parts that equal one here, case and white space aside. */
   readonly found: number;
 }
 
@@ -92,8 +94,8 @@ export interface DataAccount extends RowAccount {
   readonly duplicates: DuplicateAccount;
   /** Against given parts; absent without them. */
   readonly contamination?: ContaminationAccount;
-  /** Rows of each part. */
-  readonly split: { readonly train: number; readonly validation: number; readonly test: number };
+  /** How the rows were divided, with the rows of each part and what proves them. */
+  readonly split: SplitRecord;
   /** Parts that were given: nothing but rows that can not be read is dropped of them. */
   readonly validation?: RowAccount;
   readonly test?: RowAccount;
@@ -128,8 +130,11 @@ export interface SplitShares {
 
 /** How {@link prepareData} divides rows. */
 export interface SplitOptions extends Partial<SplitShares> {
-  /** `stratified` by default. */
+  /** `stratified` by default; groups stay together in any case, by `group` every row must have one. */
   readonly by?: 'stratified' | 'group' | 'time';
+  /** Cross-validation in so many folds: `fold`, from 0, is to test on, the one after it to validate on unless that share is 0. */
+  readonly folds?: number;
+  readonly fold?: number;
 }
 
 /** The inputs of a data set. */

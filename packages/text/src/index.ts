@@ -81,4 +81,5 @@ export * from './tokenizer-training/prune-vocabulary.ts';
 export * from './tokenizer-training/train-tokenizer.ts';
 export type { TemplateKind } from './tokenizer-training/trained-files.ts';
 export type { TokenizerKind, UnicodeForm } from './tokenizer-training/words.ts';
+export * from './whole-text.ts';
 export * from './wordpiece.ts';

@@ -1,5 +1,6 @@
 import { SlmError } from '@slm-compress/onnx';
 import type { Example } from './dataset.ts';
+import { wholeText } from './whole-text.ts';
 
 /** What is counted, and how unseen features are allowed for. */
 export interface NaiveBayesOptions {
@@ -43,7 +44,7 @@ export interface NaiveBayes {
 
 /**
  * Multinomial naive Bayes over unigrams and bigrams of lowercase words (runs of letters, digits and `_`), smoothed,
- * priors from the class counts; features not seen in training are ignored (Manning, Raghavan and Schütze,
+ * priors from the class counts; a pair is one text ({@link wholeText}); features not seen in training are ignored (Manning, Raghavan and Schütze,
  * *Introduction to Information Retrieval*, 13.2). Throws SlmError `DATA_EMPTY` for no examples, `DATA_ONE_CLASS` for
  * fewer than two classes with examples, `DATA_ROW` for a label outside `labels`, `BASELINE_OPTION` for a smoothing that is
  * not a positive number or a `minimumTexts` below 1.
@@ -64,7 +65,8 @@ export function naiveBayes(
   const documents = labels.map(() => 0);
   const totals = labels.map(() => 0);
   const textsWith = new Map<string, number>();
-  for (const { id, text, label } of train) {
+  for (const { id, label, ...row } of train) {
+    const text = wholeText(row);
     const c = labels.indexOf(label);
     if (c < 0) throw new SlmError('DATA_ROW', `${id}: expected one of the labels ${labels.join(', ')}, got ${label}`);
     documents[c]!++;

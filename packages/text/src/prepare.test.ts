@@ -1,11 +1,12 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createRng } from '@slm-compress/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDataFolder, writeDataFolder } from './data-folder.ts';
-import type { PrepareOptions } from './dataset.ts';
+import type { PrepareOptions, PrepareProgress } from './dataset.ts';
+import { digestSplits } from './prepare/digest.ts';
 import { prepareData } from './prepare.ts';
 
 let baseDir = '';
@@ -50,7 +51,7 @@ describe('prepareData', () => {
     expect(folders.train[0]!.id).toMatch(/^(ham|spam)\/\d+$/);
     await writeFile(join(baseDir, 'twice.tsv'), 'id\ttext\tlabel\n1\ta\tx\n1\tb\ty\n');
     await writeFile(join(baseDir, 'unlabelled.txt'), 'a\nb\n');
-    await expect(prepareData({ ...plain, inputs: [{ path: 'twice.tsv' }] })).rejects.toThrow(
+    await expect(prepareData({ ...plain, inputs: [{ path: 'twice.tsv', columns: { id: 'id' } }] })).rejects.toThrow(
       /twice\.tsv:3: expected a unique id, got "1" again/,
     );
     await expect(prepareData({ ...plain, inputs: [{ path: 'unlabelled.txt' }] })).rejects.toThrow(
@@ -160,6 +161,264 @@ describe('prepareData', () => {
     expect(await fails(good, { test: [{ path: 'bad.jsonl' }] })).toBe('DATA_OPTION');
     expect(await fails(good, { test: [{ path: 'missing.csv' }], split: {} })).toBe('FILE_NOT_FOUND');
     expect(await fails(good, { split: { train: 0.5, validation: 0, test: 0 } })).toBe('DATA_OPTION');
+  });
+
+  describe('parts that are given', () => {
+    const shared = sentence();
+    const near = sentence(40);
+    const write = async (name: string, rows: readonly object[]) =>
+      writeFile(join(baseDir, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const settings = async (): Promise<PrepareOptions> => {
+      await write('given-train.jsonl', [
+        ...distinct(20, 'a'),
+        ...distinct(20, 'b'),
+        { id: 'x1', text: shared.toUpperCase(), label: 'a' },
+        { id: 'x2', text: `${near} more`, label: 'b' },
+      ]);
+      await write('given-test.jsonl', [
+        { id: 't1', text: ` ${shared} `, label: 'a' },
+        { id: 't2', text: near, label: 'b' },
+        { id: 't3', text: near, label: 'b' },
+        { id: 't4', text: ' ', label: 'c' },
+      ]);
+      await write('given-more.jsonl', [
+        ...distinct(6, 'ignored'),
+        { id: 'u1', text: shared },
+        { id: 'u2', text: 'twice is too often' },
+        { id: 'u3', text: 'Twice is  too often' },
+      ]);
+      return {
+        inputs: [{ path: 'given-train.jsonl' }],
+        test: [{ path: 'given-test.jsonl' }],
+        unlabelled: [{ path: 'given-more.jsonl' }],
+        baseDir,
+        seed: 1,
+      };
+    };
+
+    it('are cleaned and kept, and train and unlabelled texts lose what equals them', async () => {
+      const data = await prepareData(await settings());
+      expect(data.test).toEqual([
+        { id: 't1', text: shared, label: 'a' },
+        { id: 't2', text: near, label: 'b' },
+        { id: 't3', text: near, label: 'b' },
+        { id: 't4', text: '', label: 'c' },
+      ]);
+      expect(data.labels).toEqual(['a', 'b', 'c']);
+      const { account } = data;
+      expect(account).toMatchObject({
+        read: 42,
+        kept: 40,
+        dropped: { contaminated: 2 },
+        examples: { contaminated: [{ id: 'x1', like: 't1', similarity: 1 }, { id: 'x2' }] },
+        contamination: { threshold: 0.8, rows: 2, equal: 1, found: 1 },
+        split: { counts: { train: 34, validation: 6, test: 4 } },
+        test: { read: 4, kept: 4, dropped: {} },
+        unlabelled: {
+          read: 9,
+          kept: 7,
+          dropped: { contaminated: 1, 'exact-duplicate': 1 },
+          contamination: { rows: 1 },
+        },
+      });
+      expect(data.unlabelled.map((row) => Object.keys(row))).toEqual(data.unlabelled.map(() => ['id', 'text']));
+      expect(data.unlabelled.some(({ id }) => id === 'u1' || id === 'u3')).toBe(false);
+      expect(JSON.stringify(account)).not.toContain(baseDir);
+
+      const folder = join(baseDir, 'given');
+      await writeDataFolder(folder, data);
+      expect(await readDataFolder(folder)).toEqual(data);
+      const file = join(folder, 'unlabelled.jsonl');
+      await writeFile(file, (await readFile(file, 'utf8')).replace('too often', 'too  often'));
+      await expect(readDataFolder(folder)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+      const { unlabelled: _, ...without } = await settings();
+      await writeDataFolder(folder, await prepareData(without));
+      expect((await readDataFolder(folder)).unlabelled).toEqual([]);
+      expect(await readdir(folder)).not.toContain('unlabelled.jsonl');
+    });
+
+    it('are those of a folder that has parts, unless one of them is named', async () => {
+      const { unlabelled: _, ...given } = await settings();
+      await mkdir(join(baseDir, 'hub'), { recursive: true });
+      for (const part of ['train', 'test']) {
+        await copyFile(join(baseDir, `given-${part}.jsonl`), join(baseDir, 'hub', `${part}-00000-of-00001.jsonl`));
+      }
+      const { test: __, ...alone } = given;
+      const data = await prepareData({ ...alone, inputs: [{ path: 'hub' }] });
+      expect(data.test).toEqual((await prepareData(given)).test);
+      expect(data.account.split.counts).toEqual({ train: 34, validation: 6, test: 4 });
+      const named = await prepareData({ ...alone, inputs: [{ path: 'hub', split: 'train' }] });
+      expect(named.account).toMatchObject({ kept: 42, split: { counts: { train: 30, validation: 6, test: 6 } } });
+      await expect(prepareData({ ...alone, inputs: [{ path: 'hub' }], split: { test: 0.2 } })).rejects.toMatchObject({
+        code: 'DATA_OPTION',
+        message: expect.stringContaining('name the split of a folder'),
+      });
+    });
+  });
+
+  it('keeps the fields of pairs, groups and times, and compares pairs whole', async () => {
+    const [question, answer] = [sentence(), sentence()];
+    const rows = [...distinct(9, 'a'), ...distinct(9, 'b')].map((row, i) => ({
+      ...row,
+      body: sentence(),
+      user: i % 9,
+      at: i,
+    }));
+    const data = await prepareData({
+      ...(await options('pairs.jsonl', [
+        ...rows,
+        { id: 'p1', text: question, label: 'a', body: answer, user: 1, at: 2 },
+        { id: 'p2', text: question, label: 'a', body: sentence(), user: 1, at: 2 },
+        { id: 'p3', text: question, label: 'a', body: answer, user: 1, at: 2 },
+      ] as never)),
+      columns: { pair: 'body', group: 'user', time: 'at' },
+    });
+    expect(data.account.dropped['exact-duplicate']).toBe(1);
+    const all = [...data.train, ...data.validation, ...data.test];
+    expect(all.find(({ id }) => id === 'p1')).toEqual({
+      id: 'p1',
+      text: question,
+      label: 'a',
+      pair: answer,
+      group: '1',
+      time: '2',
+    });
+    const { digest } = data;
+    expect(digestSplits({ ...data, train: data.train.map((row) => ({ ...row, pair: `${row.pair}.` })) })).not.toBe(
+      digest,
+    );
+    await writeDataFolder(join(baseDir, 'pairs'), data);
+    expect(await readDataFolder(join(baseDir, 'pairs'))).toEqual(data);
+  });
+
+  it('prepares chats and texts without labels', async () => {
+    const chats = Array.from({ length: 12 }, (_, i) => ({
+      id: `c${String(i).padStart(2, '0')}`,
+      messages: [
+        { role: 'user', content: `  ${sentence()}` },
+        { role: 'assistant', content: sentence() },
+      ],
+    }));
+    chats.push({ ...chats[0]!, id: 'c99' });
+    await writeFile(join(baseDir, 'chats.jsonl'), chats.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const data = await prepareData({
+      task: 'language-modelling',
+      inputs: [{ path: 'chats.jsonl' }],
+      baseDir,
+      seed: 2,
+      split: { validation: 0.25, test: 0 },
+    });
+    expect(data).toMatchObject({
+      labels: [],
+      task: 'language-modelling',
+      account: { kept: 12, labels: [], split: { counts: { train: 9, validation: 3, test: 0 } } },
+    });
+    const [first] = data.train;
+    const original = chats.find(({ id }) => id === first!.id)!.messages.map(({ content }) => content.trim());
+    expect(first!.messages!.map(({ content }) => content)).toEqual(original);
+    expect(first!.text).toBe(original.join('\n'));
+    const folder = join(baseDir, 'chats');
+    await writeDataFolder(folder, data);
+    expect(await readDataFolder(folder, { task: 'any' })).toEqual(data);
+    await expect(readDataFolder(folder)).rejects.toMatchObject({
+      code: 'DATA_TASK',
+      message: expect.stringContaining('expected labelled texts, got a data set for language-modelling'),
+    });
+  });
+
+  it('divides by group, time and fold, and records how', async () => {
+    const rows = [...distinct(30, 'a'), ...distinct(30, 'b')].map((row, i) => ({
+      ...row,
+      user: `u${i % 12}`,
+      at: 1000 - i,
+    }));
+    const plain = { ...(await options('ways.jsonl', rows)), columns: { group: 'user', time: 'at' } };
+    const users = (part: readonly { group?: string }[]) => new Set(part.map(({ group }) => group));
+    const grouped = await prepareData({ ...plain, split: { by: 'group', validation: 0.25, test: 0.25 } });
+    expect(grouped.account.split).toMatchObject({
+      method: 'grouped',
+      seed: 42,
+      counts: { train: 30, validation: 15, test: 15 },
+    });
+    const [train, validation, test] = [users(grouped.train), users(grouped.validation), users(grouped.test)];
+    expect(train.size + validation.size + test.size).toBe(12);
+
+    const byTime = await prepareData({ ...plain, columns: { time: 'at' }, split: { by: 'time' } });
+    const times = (part: readonly { time?: string }[]) => part.map(({ time }) => Number(time));
+    expect(Math.max(...times(byTime.train))).toBeLessThan(Math.min(...times(byTime.validation)));
+    expect(Math.max(...times(byTime.validation))).toBeLessThan(Math.min(...times(byTime.test)));
+    const cut = await prepareData({ ...plain, split: { by: 'time' } });
+    expect(cut.account.dropped['group-across-cut']).toBeGreaterThan(0);
+    expect(cut.account.kept).toBe(cut.train.length + cut.validation.length + cut.test.length);
+
+    const tested = await Promise.all(
+      [0, 1, 2].map(async (fold) => (await prepareData({ ...plain, split: { folds: 3, fold } })).test),
+    );
+    expect(new Set(tested.flat().map(({ id }) => id)).size).toBe(60);
+
+    await writeFile(
+      join(baseDir, 'u3.jsonl'),
+      `${JSON.stringify({ text: sentence(), label: 'a', user: 'u3', at: 1 })}\n`,
+    );
+    const given = await prepareData({ ...plain, test: [{ path: 'u3.jsonl' }], split: { by: 'group' } });
+    expect(given.account.dropped['group-of-given']).toBe(5);
+    expect(users([...given.train, ...given.validation])).not.toContain('u3');
+
+    const folder = join(baseDir, 'ways');
+    await writeDataFolder(folder, grouped);
+    const header = join(folder, 'dataset.json');
+    await writeFile(
+      header,
+      (await readFile(header, 'utf8')).replace(grouped.account.split.digests.test, '0'.repeat(64)),
+    );
+    await expect(readDataFolder(folder)).rejects.toMatchObject({ code: 'DATA_SPLIT' });
+    for (const [split, message] of [
+      [{ folds: 3, fold: 0, by: 'time' }, /split\.by: expected stratified or group beside folds/],
+      [{ folds: 3, fold: 0, test: 0.2 }, /split\.folds: expected no shares beside folds/],
+      [{ folds: 3 }, /split\.fold: expected an integer from 0 to 2/],
+    ] as const) {
+      await expect(prepareData({ ...plain, split })).rejects.toThrow(message);
+    }
+    await expect(prepareData({ ...plain, columns: {}, split: { by: 'group' } })).rejects.toThrow(
+      /expected a group, got none/,
+    );
+  });
+
+  it('drops wrong rows on demand, and names rows by their place where ids repeat', async () => {
+    const rows = [...distinct(9, 'a'), ...distinct(9, 'b')].map((row, i) => ({ ...row, id: `r${i}` }));
+    const settings = await options('wrong.jsonl', [...rows, { id: 'r0', text: sentence(), label: 'a' }]);
+    const path = join(baseDir, 'wrong.jsonl');
+    await writeFile(path, `${await readFile(path, 'utf8')}{"text":"no label"}\nno JSON\n`);
+    await expect(prepareData(settings)).rejects.toThrow(/wrong\.jsonl:20: expected a label, got none/);
+    const dropping = { ...settings, onBadRow: 'drop' } as const;
+    const { account, train, validation, test } = await prepareData(dropping);
+    expect(account).toMatchObject({
+      read: 21,
+      kept: 19,
+      dropped: { 'bad-row': 1, 'no-label': 1 },
+      examples: { 'no-label': [{ id: 'wrong.jsonl:20', text: 'no label' }] },
+      inputs: [{ path: 'wrong.jsonl', files: 1, rows: 20, bad: 1 }],
+      steps: [{ step: 'repeated-id', rows: 1 }, {}, {}, {}, {}, {}],
+    });
+    expect([...train, ...validation, ...test].map(({ id }) => id)).toContain('wrong.jsonl:19');
+    const named = await prepareData({ ...dropping, inputs: [{ path: 'wrong.jsonl', columns: { id: 'id' } }] });
+    expect(named.account.dropped).toMatchObject({ 'bad-row': 1, 'no-label': 1, 'repeated-id': 1 });
+    const both = await prepareData({
+      ...dropping,
+      inputs: [{ path: 'wrong.jsonl' }, { path: 'wrong.jsonl' }],
+      limit: 25,
+    });
+    expect(both.account).toMatchObject({ kept: 19, dropped: { 'exact-duplicate': 5 } });
+  });
+
+  it('tells how many bytes of how many it has read', async () => {
+    const settings = await options('bytes.jsonl', [...distinct(100, 'a'), ...distinct(100, 'b')]);
+    const seen: PrepareProgress[] = [];
+    await prepareData(settings, { onProgress: (progress) => seen.push(progress) });
+    const { size } = await stat(join(baseDir, 'bytes.jsonl'));
+    const reading = seen.filter(({ stage }) => stage === 'read');
+    expect(reading.length).toBeGreaterThan(2);
+    expect(reading.at(-1)).toEqual({ stage: 'read', part: 'train', done: size, total: size, unit: 'bytes' });
   });
 
   it('stops when aborted', async () => {

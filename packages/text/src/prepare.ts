@@ -1,24 +1,26 @@
-import { createRng, SlmError } from '@slm-compress/onnx';
+import { SlmError } from '@slm-compress/onnx';
 import { createCleaner } from './cleaning/cleaner.ts';
-import { createDecontaminator, type Decontaminator } from './cleaning/decontaminate.ts';
+import { createDecontaminator } from './cleaning/decontaminate.ts';
 import { standardCleaning } from './cleaning/standard.ts';
 import type {
+  ContaminationAccount,
   DataAccount,
   DataSplits,
   Example,
   PrepareOptions,
   PrepareProgress,
   RowAccount,
-  SplitOptions,
-  SplitShares,
   TextExample,
 } from './dataset.ts';
 import { digestSplits } from './prepare/digest.ts';
-import { comparedText, dropDuplicates } from './prepare/drop-duplicates.ts';
+import { dropDuplicates } from './prepare/drop-duplicates.ts';
 import { readRows } from './prepare/read-rows.ts';
-import { type ContaminationTally, createContaminationTally, createTally, type Tally } from './prepare/tally.ts';
+import { splitMethod } from './prepare/split-method.ts';
+import { createTally, type Tally } from './prepare/tally.ts';
 import { nameOfInputs, type ResolvedInputs, resolveInputs } from './sources/data-inputs.ts';
-import { stratifiedSplit } from './split.ts';
+import { splitRecord } from './splits/split-record.ts';
+import { splitRows } from './splits/split-rows.ts';
+import { wholeText } from './whole-text.ts';
 
 export interface PrepareControl {
   readonly onProgress?: (progress: PrepareProgress) => void;
@@ -33,7 +35,7 @@ export interface PrepareControl {
  *    or test on are cleaned alike, but none of their rows is dropped.
  * 3. Rows that equal or nearly equal a given row to validate or test on are dropped ({@link createDecontaminator}).
  * 4. Duplicates and near-duplicates are dropped ({@link dropDuplicates}), so that none crosses the split.
- * 5. Seeded split ({@link stratifiedSplit}) into the parts that were not given.
+ * 5. Split ({@link splitRows}) into the parts that were not given; no group crosses it.
  * 6. Unlabelled texts: the same, against all rows to validate or test on.
  *
  * Throws SlmError: `DATA_EMPTY` when nothing is left, `DATA_ONE_CLASS`, `DATA_OPTION`, `DATA_CLASS_SIZE`, and what the
@@ -51,40 +53,46 @@ export async function prepareData(
   const { task = 'classification', seed } = options;
   const inputs = await resolveInputs(options);
   const name = nameOfInputs(inputs.train);
-  const shares = splitShares(options.split ?? {}, inputs);
+  const method = splitMethod(options.split ?? {}, inputs, seed);
   const reader = partReader(options, inputs, control);
 
   const validation = inputs.validation && (await reader.given('validation'));
   const test = inputs.test && (await reader.given('test'));
   const pool = await reader.deduplicated('train', [...(validation?.rows ?? []), ...(test?.rows ?? [])]);
-  if (task === 'classification') requireClasses(name, pool.rows, pool.account.read);
-  else if (pool.rows.length === 0) throw emptyError(name, pool.account.read);
+  if (task === 'classification') requireClasses(name, pool.rows, pool.account().read);
+  else if (pool.rows.length === 0) throw emptyError(name, pool.account().read);
 
-  const split = stratifiedSplit(pool.rows as readonly Example[], shares, createRng(seed).fork('split'));
-  control.onProgress?.({
-    stage: 'split',
-    part: 'train',
-    done: pool.rows.length,
-    total: pool.rows.length,
-    unit: 'rows',
-  });
-  const held = { validation: validation?.rows ?? split.validation, test: test?.rows ?? split.test };
-  const unlabelled = inputs.unlabelled && (await reader.deduplicated('unlabelled', [...held.validation, ...held.test]));
+  const rows = pool.rows.length;
+  control.onProgress?.({ stage: 'split', part: 'train', done: 0, total: rows, unit: 'rows' });
+  const cut = splitRows(pool.rows, method);
+  for (const row of cut.dropped) pool.tally.drop('group-across-cut', row);
+  control.onProgress?.({ stage: 'split', part: 'train', done: rows, total: rows, unit: 'rows' });
+  const split = {
+    train: cut.train,
+    validation: validation?.rows ?? cut.validation,
+    test: test?.rows ?? cut.test,
+  };
+  const unlabelled =
+    inputs.unlabelled && (await reader.deduplicated('unlabelled', [...split.validation, ...split.test]));
 
   const labelled = [...pool.rows, ...(validation?.rows ?? []), ...(test?.rows ?? [])];
   const labels = [...new Set(labelled.flatMap(({ label }) => label ?? []))].sort();
-  const parts = { name, task, labels, train: split.train, ...held, unlabelled: unlabelled?.rows ?? [] };
+  const parts = { name, task, labels, ...split, unlabelled: unlabelled?.rows ?? [] };
+  const dropped = new Set(cut.dropped);
   const account: DataAccount = {
-    ...pool.account,
-    labels: labelCounts(pool.labels, pool.rows),
+    ...pool.account(),
+    labels: labelCounts(
+      pool.tally.labels,
+      pool.rows.filter((row) => !dropped.has(row)),
+    ),
     duplicates: pool.duplicates,
     ...(validation === undefined && test === undefined ? {} : { contamination: pool.contamination }),
-    split: { train: split.train.length, validation: held.validation.length, test: held.test.length },
+    split: splitRecord(split, method),
     ...(validation && { validation: validation.account }),
     ...(test && { test: test.account }),
     ...(unlabelled && {
       unlabelled: {
-        ...unlabelled.account,
+        ...unlabelled.account(),
         duplicates: unlabelled.duplicates,
         contamination: unlabelled.contamination,
       },
@@ -134,9 +142,9 @@ function partReader(options: PrepareOptions, inputs: ResolvedInputs, { onProgres
       const tally = createTally([...(mails ? ['unreadable'] : []), 'empty', ...duplicateReasons]);
       const { reader, account } = await open(part, false, tally);
       const threshold = near === false ? 1 : near;
-      const found = createContaminationTally(threshold);
-      const rows = await uncontaminated(reader, against, threshold, tally, found);
-      const { kept, account: duplicateAccount } = await dropDuplicates(rows, {
+      const groups = new Set(options.split?.by === 'group' ? against.flatMap(({ group }) => group ?? []) : []);
+      const found = await uncontaminated(reader, against, { threshold, groups, tally });
+      const { kept, account: duplicateAccount } = await dropDuplicates(found.rows, {
         exact,
         near,
         part,
@@ -144,56 +152,33 @@ function partReader(options: PrepareOptions, inputs: ResolvedInputs, { onProgres
         onProgress,
         signal,
       });
-      return {
-        rows: kept,
-        account: account(),
-        labels: tally.labels,
-        duplicates: duplicateAccount,
-        contamination: found.account(),
-      };
+      return { rows: kept, tally, account, duplicates: duplicateAccount, contamination: found.account };
     },
   };
 }
 
+/** The rows that do not occur in `against` and are of none of the groups. */
 async function uncontaminated(
   rows: AsyncIterable<TextExample>,
   against: readonly TextExample[],
-  threshold: number,
-  tally: Tally,
-  counts: ContaminationTally,
-): Promise<readonly TextExample[]> {
-  const compared = (row: TextExample) => ({ id: row.id, text: comparedText(row) });
-  const decontaminator: Decontaminator | undefined =
-    against.length === 0 ? undefined : await createDecontaminator(against.map(compared), { threshold });
+  options: { readonly threshold: number; readonly groups: ReadonlySet<string>; readonly tally: Tally },
+): Promise<{ readonly rows: readonly TextExample[]; readonly account: ContaminationAccount }> {
+  const { threshold, groups, tally } = options;
+  const compared = (row: TextExample) => ({ id: row.id, text: wholeText(row) });
+  const decontaminator = await createDecontaminator(against.map(compared), { threshold });
   const kept: TextExample[] = [];
   try {
     for await (const row of rows) {
-      const found = decontaminator?.find(compared(row));
-      if (found === undefined) {
-        kept.push(row);
-        continue;
-      }
-      counts.add(found);
-      tally.drop('contaminated', row, { id: found.testId, similarity: found.similarity });
+      const found = decontaminator.find(compared(row));
+      if (found !== undefined) tally.drop('contaminated', row, { id: found.testId, similarity: found.similarity });
+      else if (row.group !== undefined && groups.has(row.group)) tally.drop('group-of-given', row);
+      else kept.push(row);
     }
   } finally {
-    decontaminator?.close();
+    decontaminator.close();
   }
-  return kept;
-}
-
-/** The shares of the rows that are not given. */
-function splitShares(split: SplitOptions, inputs: ResolvedInputs): SplitShares {
-  const share = (part: 'validation' | 'test'): number => {
-    if (inputs[part] === undefined) return split[part] ?? 0.15;
-    if ((split[part] ?? 0) === 0) return 0;
-    throw new SlmError(
-      'DATA_OPTION',
-      `split.${part}: expected no share, since the rows of ${part} are given, got ${split[part]} (name the split of a folder to use that alone)`,
-    );
-  };
-  const [validation, test] = [share('validation'), share('test')];
-  return { train: split.train ?? 1 - validation - test, validation, test };
+  const { exact, near, exactTests } = decontaminator.account();
+  return { rows: kept, account: { threshold, rows: exact + near, equal: exact, found: exactTests } };
 }
 
 function requireClasses(name: string, rows: readonly TextExample[], read: number): asserts rows is readonly Example[] {

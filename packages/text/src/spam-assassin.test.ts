@@ -24,7 +24,7 @@ describe('the SpamAssassin corpus', () => {
       ['spam', 1896],
     ]);
     expect(account.kept + Object.values(account.dropped).reduce((a, b) => a + b, 0)).toBe(6046);
-    expect(account.split.train + account.split.validation + account.split.test).toBe(account.kept);
+    expect(account.split.counts.train + account.split.counts.validation + account.split.counts.test).toBe(account.kept);
     expect(account.kept).toBeGreaterThan(5200);
     expect(account.dropped['near-duplicate']).toBeGreaterThan(300);
   });

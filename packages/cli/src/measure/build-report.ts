@@ -9,6 +9,7 @@ import {
   type DataSplits,
   mcnemar,
   type NaiveBayes,
+  wholeText,
 } from '@slm-compress/text';
 import { toolVersions } from '../host.ts';
 import { type Comparison, checkReport, type Report, type Row, type StageReport, verdictOf } from '../report/index.ts';
@@ -47,7 +48,7 @@ export async function* buildReport(input: ReportInput): AsyncGenerator<StageEven
   const answers = new Map<string, Predictions>();
   const expected = splits.test.map(({ label }) => splits.labels.indexOf(label));
   if (baseline !== undefined) {
-    const predicted = splits.test.map(({ text }) => baseline.predict(text).label);
+    const predicted = splits.test.map((row) => baseline.predict(wholeText(row)).label);
     answers.set(BASELINE, { predicted, expected });
   }
   for (const [index, entry] of entries.entries()) {

@@ -24,18 +24,18 @@ export async function readEntry(folder: string, name = basename(resolve(folder))
 }
 
 /**
- * The data folder for a model: `given`, else the one its manifest names.
+ * The data for a model: `given` as it is, else the folder that its manifest names.
  * Throws `DATA_MISSING` with what to give when neither is there, `MANIFEST_INVALID` when the manifest is needed and is
  * not one that a run wrote.
  */
 export async function dataFolderOf(entry: ModelEntry, given: string | undefined): Promise<string> {
   if (given === undefined && entry.manifest === undefined) await readStageManifest(entry.folder);
-  const recorded = entry.manifest?.data === undefined ? undefined : join(entry.folder, entry.manifest.data.folder);
-  const folder = given ?? recorded;
+  if (given !== undefined) return given;
+  const folder = entry.manifest?.data === undefined ? undefined : join(entry.folder, entry.manifest.data.folder);
   if (folder !== undefined && (await stat(folder).catch(() => undefined)) !== undefined) return folder;
   const got = folder === undefined ? 'no record of any' : `no folder ${folder}`;
   throw new SlmError(
     'DATA_MISSING',
-    `${entry.folder}: expected the data it was made from, got ${got} (give --data with a data folder, .jsonl or .csv file)`,
+    `${entry.folder}: expected the data it was made from, got ${got} (give --data with a data folder, a data file or a recipe)`,
   );
 }

@@ -50,6 +50,7 @@ it('allows a folder beside the input, also one whose name begins with it', async
   await checkOut(quantize(`${model}-fp32`, model));
   const prepared = join(root, 'new.data');
   await mkdir(prepared);
+  await writeFile(join(prepared, 'dataset.json'), '{}');
   await checkOut({ ...common, kind: 'train', data: prepared, out: join(root, 'new') } as unknown as MakeTask);
 });
 

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { MakeTask } from '../make.ts';
+import { isDataFolder } from './data.ts';
 
 /**
  * Checks that `out` can be replaced without losing what the task reads, and makes the folder it will lie in.
@@ -13,10 +14,27 @@ import type { MakeTask } from '../make.ts';
 export async function checkOut(task: MakeTask): Promise<void> {
   const { out } = task;
   await requireReplaceable(out);
-  const isRaw = task.data !== undefined && (await stat(task.data).catch(() => undefined))?.isFile() === true;
-  for (const written of [out, `${out}.work`, ...(isRaw ? [`${out}.data`] : [])]) {
+  const isRaw = task.data !== undefined && !(await isDataFolder(task.data));
+  await requireApart([out, `${out}.work`, ...(isRaw ? [`${out}.data`] : [])], inputsOf(task));
+  await requireWritable(out);
+}
+
+/**
+ * Checks the folder that prepared data are written to, as {@link checkOut} does for models.
+ *
+ * @throws SlmError as `checkOut` does
+ */
+export async function checkDataOut(out: string, inputs: readonly string[]): Promise<void> {
+  await requireReplaceable(out);
+  await requireApart([out, `${out}.work`], inputs);
+  await requireWritable(out);
+}
+
+/** `OUT_IS_INPUT` when a folder to write is or holds an input. */
+async function requireApart(folders: readonly string[], inputs: readonly string[]): Promise<void> {
+  for (const written of folders) {
     const target = await realPath(written);
-    for (const input of inputsOf(task)) {
+    for (const input of inputs) {
       const path = await realPath(input);
       if (path !== target && !path.startsWith(target + sep)) continue;
       throw new SlmError(
@@ -25,7 +43,6 @@ export async function checkOut(task: MakeTask): Promise<void> {
       );
     }
   }
-  await requireWritable(out);
 }
 
 /** Makes the folder that `out` will lie in; `OUT_UNWRITABLE` when that fails or nothing can be written there. */
@@ -76,7 +93,7 @@ async function requireReplaceable(out: string): Promise<void> {
   if (!found.isDirectory() || !isModel) {
     throw new SlmError(
       'OUT_EXISTS',
-      `${out}: expected a new folder or a model folder to replace, got something else (name another --out)`,
+      `${out}: expected a new folder or a model or data folder to replace, got something else (name another --out)`,
     );
   }
 }

@@ -27,9 +27,9 @@ export async function* evaluateFolder(
   return { folder: task.folder, split: task.split, labels: splits.labels, evaluation };
 }
 
-/** The data of a command: the folder named or recorded, or a raw file prepared in a temporary folder. */
+/** The data of a command: the folder named or recorded, or raw data prepared in a temporary folder. */
 export async function* readData(entry: ModelEntry, given: string | undefined, seed: number, signal: AbortSignal) {
-  const data = given?.startsWith('npm:') === true ? given : await dataFolderOf(entry, given);
+  const data = await dataFolderOf(entry, given);
   const temporary = await mkdtemp(join(tmpdir(), 'slm-compress-'));
   try {
     return await readDataFolder(yield* openData(data, join(temporary, 'data'), seed, signal));

@@ -3,6 +3,7 @@ import { bench } from './bench.ts';
 import { compare } from './compare.ts';
 import { evaluateFolder } from './eval.ts';
 import { makeFolder } from './make-folder.ts';
+import { prepareFolder } from './prepare.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import type { Task, TaskResults } from './task.ts';
@@ -26,6 +27,8 @@ export function executeTask(task: Task, signal: AbortSignal): AsyncGenerator<Sta
       return report(task, signal);
     case 'compare':
       return compare(task, signal);
+    case 'prepare':
+      return prepareFolder(task, signal);
     case 'tokenizer':
       return trainTokenizerTask(task, signal);
   }

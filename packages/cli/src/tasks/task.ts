@@ -10,9 +10,10 @@ import type {
   TrainStageOptions,
 } from '@slm-compress/compress';
 import type { Finding } from '@slm-compress/onnx';
-import type { TokenizerTrainingOptions } from '@slm-compress/text';
+import type { DataAccount, DataTask, TokenizerTrainingOptions } from '@slm-compress/text';
 import type { GateResult } from '../measure/gates.ts';
 import type { Report } from '../report/index.ts';
+import type { RawData } from './data.ts';
 
 /** What every task that makes a model is told. */
 interface MakeTask {
@@ -64,6 +65,7 @@ export type Task =
       readonly seed: number;
       readonly workers: number;
     }
+  | { readonly kind: 'prepare'; readonly raw: RawData; readonly out: string }
   | {
       readonly kind: 'tokenizer';
       readonly data: string;
@@ -72,6 +74,20 @@ export type Task =
       readonly out: string;
       readonly options: Omit<TokenizerTrainingOptions, 'signal' | 'onProgress'>;
     };
+
+/** Data that were prepared, or were there. */
+export interface PreparedData {
+  readonly folder: string;
+  readonly status: 'done' | 'cached';
+  readonly name: string;
+  readonly task: DataTask;
+  readonly digest: string;
+  /** Rows of each part. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Rows of each label by part. */
+  readonly labels: readonly (Readonly<Record<string, string | number>> & { readonly label: string })[];
+  readonly account: DataAccount;
+}
 
 export type SplitName = 'train' | 'validation' | 'test';
 
@@ -96,6 +112,7 @@ export interface TaskResults {
   readonly bench: readonly BenchRow[];
   readonly report: ReportOutcome;
   readonly compare: ReportOutcome;
+  readonly prepare: PreparedData;
   readonly tokenizer: MadeTokenizer;
 }
 

@@ -8,6 +8,7 @@ import {
   type McNemar,
   mcnemar,
   type NaiveBayes,
+  wholeText,
 } from '@slm-compress/text';
 import { predictLogits, type TrainingData } from '@slm-compress/trainer';
 
@@ -86,7 +87,7 @@ export function evaluateNaiveBayes(
   options: EvaluateOptions = {},
 ): Evaluation {
   if (examples.length === 0) throw new SlmError('DATA_EMPTY', 'evaluate: expected labelled texts, got none');
-  const predictions = examples.map((example) => model.predict(example.text).label);
+  const predictions = examples.map((example) => model.predict(wholeText(example)).label);
   const expected = examples.map((example) => labels.indexOf(example.label));
   return evaluatePredictions(predictions, expected, labels, options);
 }

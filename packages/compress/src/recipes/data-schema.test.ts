@@ -62,7 +62,7 @@ it.each([
   ['{ source: a, split: { folds: 5 } }', 'data.split.folds: expected folds and fold together'],
   ['{ source: a, split: { folds: 5, fold: 5 } }', 'data.split.fold: expected a number from 0 to 4 (folds: 5), got 5'],
   ['{ source: a, split: { folds: 5, fold: 1, by: time } }', 'expected by: stratified or group, got time'],
-  ['{ source: a, split: { folds: 5, fold: 1, test: 0.1 } }', 'expected no share of train or test beside folds'],
+  ['{ source: a, split: { folds: 5, fold: 1, test: 0.1 } }', 'expected no shares beside folds'],
 ])('wrong: %s', (data, message) => {
   expect(() => recipe(data)).toThrow(message);
   expect(() => recipe(data)).toThrow(SlmError);

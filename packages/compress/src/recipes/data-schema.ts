@@ -132,10 +132,11 @@ export const splitSchema = z
     test: fraction.exactOptional(),
     /**
      * `stratified`: labels in the same proportions everywhere (rows without labels by chance alone); `group`: rows of one
-     * group (`columns.group`) on one side; `time`: the latest rows (`columns.time`) to test, those before to validation.
+     * group (`columns.group`, needed in every row) on one side; `time`: the latest rows (`columns.time`) to test, those before
+     * to validation. Rows that do have a group stay with it in any case.
      */
     by: z.enum(['stratified', 'group', 'time']).default('stratified'),
-    /** Cross-validation: the rows are cut in so many folds, stratified or by group, and test is the fold numbered `fold`. */
+    /** Cross-validation: the rows are cut in so many folds; test is the one numbered `fold`, validation the next. */
     folds: z.number().int().min(2).max(1000).exactOptional(),
     /** From 0 on. */
     fold: whole.exactOptional(),
@@ -153,8 +154,8 @@ export const splitSchema = z
     } else if (folds !== undefined && fold! >= folds) {
       fail('fold', `expected a number from 0 to ${folds - 1} (folds: ${folds}), got ${fold}`);
     }
-    if (folds !== undefined && (train !== undefined || test !== undefined)) {
-      fail('folds', 'expected no share of train or test beside folds, which decide them');
+    if (folds !== undefined && (train !== undefined || test !== undefined || (validation ?? 0) > 0)) {
+      fail('folds', 'expected no shares beside folds, which decide them (validation: 0 for none)');
     }
     if (folds !== undefined && by === 'time') fail('folds', 'expected by: stratified or group, got time');
   });

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { SlmError } from '@slm-compress/onnx';
 import { type Document, isMap, isNode, isPair, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { parentsOf, type Recipe, recipeSchema, reservedNames, type Stage } from './schema.ts';
+import type { DataOptions } from './data-schema.ts';
+import { dataRecipeSchema, parentsOf, type Recipe, recipeSchema, reservedNames, type Stage } from './schema.ts';
 import { nearest } from './suggest.ts';
 
 type Path = readonly PropertyKey[];
@@ -12,25 +13,26 @@ type Locate = (path: Path, key?: PropertyKey) => string;
 
 /** Reads and parses a recipe; `FILE_NOT_FOUND` when there is no such file, else as {@link parseRecipe}. */
 export async function readRecipe(file: string): Promise<Recipe> {
-  let text: string;
+  return parseRecipe(await readText(file), file);
+}
+
+async function readText(file: string): Promise<string> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     throw new SlmError('FILE_NOT_FOUND', `${file}: expected a recipe, got ${code ?? 'no file'} (check the path)`, {
       cause: error,
     });
   }
-  return parseRecipe(text, file);
 }
 
-/**
- * Parses a YAML recipe and fills in the defaults. `file` only serves the messages.
- *
- * Throws `RECIPE_UNKNOWN_KEY` for a key that means nothing there and `RECIPE_INVALID` for everything else (syntax,
- * wrong types, unknown rows, two stages of one name); messages start with `file:line:column`.
- */
-export function parseRecipe(text: string, file = 'recipe.yaml'): Recipe {
+/** The value of a document that has the shape of a schema, and how to name places in it. */
+function parse<T extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: T,
+): { readonly value: z.output<T>; readonly locate: Locate } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number) => {
@@ -41,9 +43,33 @@ export function parseRecipe(text: string, file = 'recipe.yaml'): Recipe {
   if (syntax !== undefined) throw new SlmError('RECIPE_INVALID', `${at(syntax.pos[0])}: ${firstLine(syntax.message)}`);
   const locate: Locate = (path, key) => at(offsetOf(document, path, key));
   const value: unknown = document.toJS();
-  const parsed = recipeSchema.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (!parsed.success) throw toError(parsed.error, locate, value);
-  const raw = parsed.data;
+  return { value: parsed.data, locate };
+}
+
+/** The part of a recipe that says what data there is. */
+export interface DataRecipe {
+  readonly seed: number;
+  readonly data: DataOptions;
+}
+
+/**
+ * Reads the data section of a recipe, which need not have stages; throws as {@link readRecipe} for what is wrong in
+ * that section or the seed.
+ */
+export async function readDataRecipe(file: string): Promise<DataRecipe> {
+  return parse(await readText(file), file, dataRecipeSchema).value;
+}
+
+/**
+ * Parses a YAML recipe and fills in the defaults. `file` only serves the messages.
+ *
+ * Throws `RECIPE_UNKNOWN_KEY` for a key that means nothing there and `RECIPE_INVALID` for everything else (syntax,
+ * wrong types, unknown rows, two stages of one name); messages start with `file:line:column`.
+ */
+export function parseRecipe(text: string, file = 'recipe.yaml'): Recipe {
+  const { value: raw, locate } = parse(text, file, recipeSchema);
   const stages = raw.stages.map(toStage);
   checkRows(stages, raw.report, locate);
   return {

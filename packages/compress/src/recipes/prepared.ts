@@ -1,5 +1,5 @@
 import { SlmError } from '@slm-compress/onnx';
-import { type DataSplits, type Example, loadTokenizer, readDataFolder, type Tokenizer } from '@slm-compress/text';
+import { type DataSplits, type Example, loadTokenizer, readDataFolder, type TextTokenizer } from '@slm-compress/text';
 import type { TrainingData } from '@slm-compress/trainer';
 
 /** Examples as token ids, each split encoded once and kept. */
@@ -7,7 +7,7 @@ export interface Prepared {
   readonly dataFolder: string;
   readonly tokenizerFolder: string;
   readonly splits: DataSplits;
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: TextTokenizer;
   readonly maxLength: number;
   encode(split: 'train' | 'validation' | 'test'): TrainingData;
 }
@@ -34,20 +34,20 @@ export async function openPrepared(dataFolder: string, tokenizerFolder: string, 
 }
 
 /**
- * Token ids and class ids of labelled texts; `where` names them in errors.
+ * Token ids and class ids of labelled texts or pairs; `where` names them in errors.
  * Throws `LABEL_MISMATCH` for a label that is not among `labels`.
  */
 export function encodeExamples(
   examples: readonly Example[],
   labels: readonly string[],
-  tokenizer: Tokenizer,
+  tokenizer: Pick<TextTokenizer, 'encode'>,
   maxLength: number,
   where: string,
 ): TrainingData {
   const classes = new Map(labels.map((label, index) => [label, index]));
   const ids: Int32Array[] = [];
   const targets = new Int32Array(examples.length);
-  for (const [index, { id, text, label }] of examples.entries()) {
+  for (const [index, { id, text, pair, label }] of examples.entries()) {
     const target = classes.get(label);
     if (target === undefined) {
       throw new SlmError(
@@ -55,7 +55,7 @@ export function encodeExamples(
         `${where}, row "${id}": expected one of ${labels.join(', ')}, got "${label}"`,
       );
     }
-    ids.push(tokenizer.encode(text, { maxLength }).ids);
+    ids.push(tokenizer.encode(text, pair === undefined ? { maxLength } : { maxLength, pair }).ids);
     targets[index] = target;
   }
   return { ids, labels: targets };

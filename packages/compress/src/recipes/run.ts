@@ -38,10 +38,15 @@ export interface RunResult {
 
 /**
  * What a run would do: the plan with the state of each stage's folder.
- * Throws `STAGE_UNKNOWN` for a name in `force` that is no stage, and as {@link sourceDigest} does.
+ * Throws `STAGE_UNKNOWN` for a name in `force` that is no stage, `DATA_TASK` for data that
+ * no stage learns from, and as {@link sourceDigest} does.
  */
 export async function inspectRun(recipe: Recipe, options: RunOptions): Promise<readonly StageState[]> {
   const { out, baseDir, host, force = [] } = options;
+  if (recipe.data.task !== 'classification') {
+    const message = 'expected classification, which all stages learn, got';
+    throw new SlmError('DATA_TASK', `data.task: ${message} ${recipe.data.task} (data prepare makes such data)`);
+  }
   const planned = planRecipe(recipe, {
     sourceDigest: await sourceDigest(recipe.data, baseDir),
     versions: host.versions,

@@ -139,14 +139,19 @@ export const reportSchema = z.strictObject({
   gates: gatesSchema.default({}),
 });
 
+const seed = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1)
+  .default(42);
+
+/** What a recipe says about data; other keys are not looked at. */
+export const dataRecipeSchema = z.object({ seed, data: dataSchema });
+
 export const recipeSchema = z.strictObject({
   name: rowName,
-  seed: z
-    .number()
-    .int()
-    .min(0)
-    .max(2 ** 32 - 1)
-    .default(42),
+  seed,
   data: dataSchema,
   tokenizer: tokenizerSchema.prefault({}),
   stages: z.array(stageSchema).min(1),

@@ -1,12 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DuplicateAccount, PrepareProgress, TextExample } from '../dataset.ts';
 import { findNearDuplicates } from '../near-duplicates.ts';
+import { wholeText } from '../whole-text.ts';
 import type { Tally } from './tally.ts';
-
-/** The text of a row as it is compared with others: a pair is one text. */
-export function comparedText({ text, pair }: TextExample): string {
-  return pair === undefined ? text : `${text}\n${pair}`;
-}
 
 /**
  * Rows without duplicates, sorted by id.
@@ -31,7 +27,7 @@ export async function dropDuplicates<Row extends TextExample>(
   const sorted = [...rows].sort(byId);
   const different = exact ? dropExact(sorted, tally) : sorted;
   if (near === false) return { kept: different, account: { groups: tally.groups, candidates: 0, pairs: 0 } };
-  const found = await findNearDuplicates(different.map(comparedText), {
+  const found = await findNearDuplicates(different.map(wholeText), {
     threshold: near,
     shingles: 'words',
     ...(signal && { signal }),
@@ -49,7 +45,7 @@ function byId(a: TextExample, b: TextExample): number {
 function dropExact<Row extends TextExample>(rows: readonly Row[], tally: Tally): readonly Row[] {
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
-    const compared = comparedText(row).toLowerCase().replace(/\s+/g, ' ').trim();
+    const compared = wholeText(row).toLowerCase().replace(/\s+/g, ' ').trim();
     // A digest, so that no second copy of the texts is held.
     const key = createHash('sha256').update(compared).digest('base64');
     const group = groups.get(key);

@@ -27,9 +27,9 @@ export interface RowReader extends AsyncIterable<TextExample> {
 }
 
 /**
- * Reads and cleans the rows of a part. An id that names a place does so from `baseDir`; an id that another file has too
- * becomes the row's place. Throws SlmError `DATA_ROW` for a row without the label it needs and an id that its file has twice
- * (counted and dropped with `onBadRow: 'drop'`), and what {@link openRows} throws.
+ * Reads and cleans the rows of a part. An id that names a place does so from `baseDir`; an id that an earlier row has becomes
+ * the row's place. Throws SlmError `DATA_ROW` for a row without the label it needs, and for an id that its file has twice when
+ * the column of ids was named (counted and dropped with `onBadRow: 'drop'`), and what {@link openRows} throws.
  */
 export function readRows(settings: ReadSettings): RowReader {
   const { inputs, baseDir, seed, limit, sample, onBadRow, maxRowBytes } = settings;
@@ -84,12 +84,13 @@ function placeFrom(baseDir: string, where: string): string {
 
 function cleanRow(
   row: TextRow,
-  { baseDir, labelled, onBadRow, cleaner, tally }: ReadSettings,
+  { inputs, baseDir, labelled, onBadRow, cleaner, tally }: ReadSettings,
   places: Map<string, string>,
 ): TextExample | undefined {
   const { where, text, label, messages, pair, group, time, repaired } = row;
   const place = placeFrom(baseDir, where);
   let id = row.id === where ? place : row.id;
+  const idsNamed = inputs.some(({ columns }) => columns?.id !== undefined);
   tally.read(labelled ? label : undefined);
   const wrong = (reason: string, expected: string): undefined => {
     if (onBadRow !== 'drop') throw new SlmError('DATA_ROW', `${where}: expected ${expected}`);
@@ -98,9 +99,10 @@ function cleanRow(
   if (labelled && label === undefined) return wrong('no-label', 'a label, got none');
   const earlier = places.get(id);
   if (earlier !== undefined) {
-    if (fileOf(earlier) === fileOf(where)) {
+    if (idsNamed && fileOf(earlier) === fileOf(where)) {
       return wrong('repeated-id', `a unique id, got ${JSON.stringify(id)} again (${earlier})`);
     }
+    tally.mend('repeated-id', 0);
     id = place;
   }
   places.set(id, where);

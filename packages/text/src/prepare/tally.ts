@@ -1,6 +1,5 @@
 import type { Cleaner } from '../cleaning/cleaner.ts';
-import type { Contamination } from '../cleaning/decontaminate.ts';
-import type { ContaminationAccount, DroppedRow, RowAccount, StepAccount, TextExample } from '../dataset.ts';
+import type { DroppedRow, RowAccount, StepAccount, TextExample } from '../dataset.ts';
 import type { InputAccount } from '../sources/open-rows.ts';
 
 /** Counts where the rows of a part go. */
@@ -64,26 +63,5 @@ export function createTally(reasons: readonly string[]): Tally {
       }
       return { inputs, read: total + bad, kept: total + bad - gone, dropped: all, examples, steps };
     },
-  };
-}
-
-/** Counts the rows that a decontaminator finds. */
-export interface ContaminationTally {
-  add(found: Contamination): void;
-  account(): ContaminationAccount;
-}
-
-/** A tally of contaminated rows with nothing in it. */
-export function createContaminationTally(threshold: number): ContaminationTally {
-  const found = new Set<string>();
-  let rows = 0;
-  let equal = 0;
-  return {
-    add({ testId, similarity }) {
-      rows++;
-      if (similarity === 1) equal++;
-      found.add(testId);
-    },
-    account: () => ({ threshold, rows, equal, found: found.size }),
   };
 }

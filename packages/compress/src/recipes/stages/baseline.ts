@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { naiveBayes, readDataFolder } from '@slm-compress/text';
+import { naiveBayes, readDataFolder, wholeText } from '@slm-compress/text';
 import type { StageEvent } from '../events.ts';
 import type { StageManifest } from '../lineage.ts';
 import { writeStageFolder } from '../staging.ts';
@@ -14,7 +14,7 @@ export async function* baselineStage(
   const { train, validation, labels } = await readDataFolder(dataFolder);
   yield { kind: 'progress', stage: 'naive-bayes', phase: 'words', done: 0, total: 0 };
   const model = naiveBayes(train, labels);
-  const right = validation.filter(({ text, label }) => labels[model.predict(text).label] === label).length;
+  const right = validation.filter((row) => labels[model.predict(wholeText(row)).label] === row.label).length;
   return await writeStageFolder(context.out, context.work, async (folder) => {
     await writeFile(join(folder, 'model.json'), JSON.stringify(model.toJSON()));
     return commonLineage(context, 'baseline', {}, { validationAccuracy: right / Math.max(1, validation.length) });

@@ -1,4 +1,4 @@
-import { readDataFolder, trainWordPiece, writeTokenizer } from '@slm-compress/text';
+import { readDataFolder, trainWordPiece, wholeText, writeTokenizer } from '@slm-compress/text';
 import type { StageEvent } from '../events.ts';
 import type { StageManifest } from '../lineage.ts';
 import type { TokenizerOptions } from '../schema.ts';
@@ -11,18 +11,15 @@ export async function* tokenizerStage(
   options: TokenizerOptions,
   dataFolder: string,
 ): AsyncGenerator<StageEvent, StageManifest> {
-  const { train } = await readDataFolder(dataFolder);
+  const { train } = await readDataFolder(dataFolder, { task: 'any' });
   yield { kind: 'progress', stage: 'tokenizer', phase: 'vocabulary', done: 0, total: 0 };
   const { vocabSize, maxLength, lowercase, minFrequency } = options;
-  const files = trainWordPiece(
-    train.map(({ text }) => text),
-    {
-      vocabSize,
-      maxLength,
-      ...(lowercase === undefined ? {} : { lowercase }),
-      ...(minFrequency === undefined ? {} : { minFrequency }),
-    },
-  );
+  const files = trainWordPiece(train.map(wholeText), {
+    vocabSize,
+    maxLength,
+    ...(lowercase === undefined ? {} : { lowercase }),
+    ...(minFrequency === undefined ? {} : { minFrequency }),
+  });
   return await writeStageFolder(context.out, context.work, async (folder) => {
     await writeTokenizer(folder, files);
     return commonLineage(context, 'tokenizer', options, { vocabSize: files.vocabSize });
