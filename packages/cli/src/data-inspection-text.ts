@@ -54,7 +54,7 @@ function head(
       .slice(0, 5)
       .map((example) => `  wrong  ${example}`),
     ...(sample.rows < rows
-      ? [`tokens, languages, near-duplicates and cleaning: of ${integer(sample.rows)} different texts, sampled`]
+      ? [`tokens, languages and cleaning: of ${integer(sample.rows)} different texts, sampled`]
       : []),
   ].join('\n');
 }

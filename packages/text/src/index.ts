@@ -21,7 +21,6 @@ export { adviceFor, isWorthIt, lengthThatKeeps } from './inspection/advice.ts';
 export type { ColumnKind, ColumnProfile } from './inspection/column-profile.ts';
 export * from './inspection/columns.ts';
 export * from './inspection/data-inspection.ts';
-export type { EqualTextsAccount, LabelConflict } from './inspection/equal-texts.ts';
 export type { ExampleRow } from './inspection/example-row.ts';
 export * from './inspection/inspect-data.ts';
 export type { LengthAccount } from './inspection/lengths.ts';

@@ -17,7 +17,7 @@ export function dataInspectCommand(): Command {
     .option('--label <column>', 'column that holds the label (default: found)')
     .option('--tokenizer <dir>', 'tokenizer to count tokens with (default: a small one learned from the sample)')
     .addOption(
-      new Option('--sample <n>', 'rows on which languages, tokens, near-duplicates and cleaning are measured')
+      new Option('--sample <n>', 'rows on which languages, tokens and cleaning are measured')
         .argParser(integerIn(1, 10_000_000))
         .default(20_000),
     )

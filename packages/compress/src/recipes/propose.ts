@@ -1,4 +1,4 @@
-import { type DataInspection, lengthThatKeeps } from '@slm-compress/text';
+import { type DataInspection, lengthThatKeeps, vocabularySize } from '@slm-compress/text';
 import type { Architecture } from './schema.ts';
 
 /** How long a proposed recipe may train on two cores: some 20 seconds, some minutes, up to an hour. */
@@ -118,7 +118,10 @@ export function proposeModels(inspection: DataInspection, size: RecipeSize): Pro
   const majority = classes?.majorityBaseline ?? 0.5;
   const testRows = Math.max(1, inspection.inputs.find(({ split }) => split === 'test')?.rows ?? 0.15 * rows);
   return {
-    tokenizer: { vocabSize: vocabularySize(inspection, limit.vocabSize), maxLength },
+    tokenizer: {
+      vocabSize: Math.min(limit.vocabSize, vocabularySize(inspection.lengths.words.mean * rows)),
+      maxLength,
+    },
     teacher: { architecture: teacher, epochs: teacherEpochs, learningRate: teacher.hiddenSize >= 128 ? 1e-3 : 2e-3 },
     student: { architecture: student, epochs: studentEpochs, learningRate: 4e-3 },
     recoveryEpochs,
@@ -136,12 +139,6 @@ export function proposeModels(inspection: DataInspection, size: RecipeSize): Pro
       secondsOf(student, studentEpochs + recoveryEpochs) +
       secondsOf(teacher, 1) / 3,
   };
-}
-
-/** A small vocabulary where there is little text to learn it from. */
-function vocabularySize({ lengths: { words }, rows }: DataInspection, most: number): number {
-  const wanted = 2 ** Math.round(Math.log2(Math.max(1, words.mean * rows) / 64));
-  return Math.min(most, Math.max(1024, wanted));
 }
 
 function encoder(layers: number, hiddenSize: number, heads: number, pooling: Architecture['pooling']): Architecture {

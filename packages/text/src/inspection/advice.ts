@@ -1,6 +1,5 @@
 import { standardCleaning } from '../cleaning/standard.ts';
-import type { Advice, AdviceCode, CleaningTrial, DataInspection } from './data-inspection.ts';
-import type { LabelConflict } from './equal-texts.ts';
+import type { Advice, AdviceCode, CleaningTrial, DataInspection, LabelConflict } from './data-inspection.ts';
 
 type Rule = (inspection: Omit<DataInspection, 'advice'>) => string | readonly string[] | undefined;
 

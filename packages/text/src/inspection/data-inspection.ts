@@ -1,12 +1,11 @@
 import type { CleaningStep } from '../cleaning/steps.ts';
 import type { InputAccount } from '../sources/open-rows.ts';
-import type { EqualTextsAccount, LabelConflict } from './equal-texts.ts';
 import type { ExampleRow } from './example-row.ts';
 import type { LengthAccount } from './lengths.ts';
 import type { TokenAccount } from './tokens.ts';
 
 /**
- * What a data set consists of. Counts of rows, classes, lengths in characters and words, and equal texts are of all rows;
+ * What a data set consists of. Counts of rows, classes, lengths in characters and words, and duplicates are of all rows;
  * what costs more is of a seeded sample, whose size `sample` says. Shares are from 0 to 1.
  */
 export interface DataInspection {
@@ -26,7 +25,7 @@ export interface DataInspection {
   readonly unlabelled: number;
   readonly duplicates: {
     readonly equal: EqualTextsAccount;
-    /** Of the sample, equal texts aside. */
+    /** Among different texts. */
     readonly near: NearDuplicateAccount;
   };
   /** Texts that have several labels. */
@@ -58,13 +57,33 @@ export interface ClassBalance {
   readonly imbalanceRatio: number;
 }
 
+/** Texts that occur more than once, up to case and white space. */
+export interface EqualTextsAccount {
+  /** Texts that occur more than once. */
+  readonly groups: number;
+  /** Rows beyond the first of each group. */
+  readonly rows: number;
+  /** The most frequent of them. */
+  readonly examples: readonly { readonly text: string; readonly rows: number; readonly first: string }[];
+  /** False when there were more than a million different texts: groups, near-duplicates and labels are of the first million. */
+  readonly complete: boolean;
+}
+
+/** A text that has several labels. */
+export interface LabelConflict {
+  /** The rows that show it: the first of each label. */
+  readonly rows: readonly ExampleRow[];
+  /** Rows by label, the most frequent first. */
+  readonly labels: Readonly<Record<string, number>>;
+}
+
 export interface NearDuplicateAccount {
-  /** Jaccard similarity of word 3-shingles from which two texts count. */
+  /** Jaccard similarity of shingles from which two texts count. */
   readonly threshold: number;
   readonly groups: number;
   /** Rows beyond the first of each group. */
   readonly rows: number;
-  /** Rows compared. */
+  /** Different texts compared. */
   readonly compared: number;
   readonly examples: readonly { readonly a: ExampleRow; readonly b: ExampleRow; readonly similarity: number }[];
 }

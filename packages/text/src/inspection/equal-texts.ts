@@ -1,105 +1,75 @@
-import xxhash from 'xxhash-wasm';
+import { createExactDuplicates } from '../duplicates/exact-duplicates.ts';
+import type { EqualTextsAccount, LabelConflict } from './data-inspection.ts';
 import type { ExampleRow } from './example-row.ts';
-
-/** Texts that occur more than once, up to case and white space. */
-export interface EqualTextsAccount {
-  /** Texts that occur more than once. */
-  readonly groups: number;
-  /** Rows beyond the first of each group. */
-  readonly rows: number;
-  /** The most frequent of them. */
-  readonly examples: readonly { readonly text: string; readonly rows: number; readonly first: string }[];
-  /** Every row was compared with all others; false when there were more than a million different texts. */
-  readonly complete: boolean;
-}
-
-/** A text that has several labels. */
-export interface LabelConflict {
-  /** The rows that show it: the first of each label. */
-  readonly rows: readonly ExampleRow[];
-  /** Rows by label. */
-  readonly labels: Readonly<Record<string, number>>;
-}
-
-interface Entry {
-  readonly first: string;
-  readonly label: string | undefined;
-  count: number;
-}
 
 const textsKept = 1_000_000;
 const groupsKept = 10_000;
 
-/** The form in which texts are compared: lower case, single spaces. */
-export function comparedForm(text: string): string {
-  return text.toLowerCase().replace(/\s+/g, ' ').trim();
-}
-
-/**
- * Finds texts that are equal up to case and white space, by 53-bit hashes: some 250 bytes a different text, of which a
- * million are kept.
- */
-export async function createEqualTexts(): Promise<{
-  /** A number that equal texts share. */
-  keyOf(text: string): number;
-  /** Counts a row; true when its text was there before. */
-  add(key: number, row: ExampleRow): boolean;
+/** Rows by text, equal up to case and white space. */
+export interface EqualTexts {
+  /** Counts a row; true when its text is new and the row is kept in `rows`. */
+  add(text: string, row: ExampleRow): boolean;
+  /** The first row of each different text, at most a million. */
+  readonly rows: readonly ExampleRow[];
   account(examples: number): EqualTextsAccount;
   /** Texts with several labels, in the order in which their second label was found; at most 10,000. */
   conflicts(): readonly LabelConflict[];
-}> {
-  const { h32 } = await xxhash();
-  const entries = new Map<number, Entry>();
-  const repeated = new Map<number, string>();
+}
+
+/** Finds equal texts in a stream; kept are some 400 bytes for each of the first million different ones. */
+export async function createEqualTexts(): Promise<EqualTexts> {
+  const exact = await createExactDuplicates();
+  const rows: ExampleRow[] = [];
+  /** By the index of a text's first row: its place in `rows`. */
+  const places = new Map<number, number>();
+  const repeats = new Map<number, number>();
   const conflicts = new Map<number, { rows: ExampleRow[]; labels: Map<string, number> }>();
+  let seen = 0;
+  let repeated = 0;
   let complete = true;
-  let groups = 0;
-  let rows = 0;
   return {
-    keyOf(text) {
-      const form = comparedForm(text);
-      return h32(form, 1) * 2 ** 21 + (h32(form, 2) >>> 11);
-    },
-    add(key, row) {
-      const entry = entries.get(key);
-      if (entry === undefined) {
-        if (entries.size < textsKept) entries.set(key, { first: row.where, label: row.label, count: 1 });
-        else complete = false;
-        return false;
+    rows,
+    add(text, row) {
+      const index = seen++;
+      const first = exact.add(text);
+      if (first === index) {
+        complete = rows.length < textsKept;
+        if (complete) places.set(index, rows.push(row) - 1);
+        return complete;
       }
-      entry.count++;
-      rows++;
-      if (entry.count === 2) {
-        groups++;
-        if (repeated.size < groupsKept) repeated.set(key, row.text);
-      }
-      if (row.label === undefined || entry.label === undefined) return true;
-      let conflict = conflicts.get(key);
-      if (conflict === undefined && row.label !== entry.label && conflicts.size < groupsKept) {
-        const first = { where: entry.first, text: row.text, label: entry.label };
-        conflict = { rows: [first], labels: new Map([[entry.label, entry.count - 1]]) };
-        conflicts.set(key, conflict);
+      repeated++;
+      const place = places.get(first);
+      if (place === undefined) return false;
+      const before = (repeats.get(place) ?? 0) + 1;
+      repeats.set(place, before);
+      const { label } = rows[place]!;
+      if (row.label === undefined || label === undefined) return false;
+      let conflict = conflicts.get(place);
+      if (conflict === undefined && row.label !== label && conflicts.size < groupsKept) {
+        conflict = { rows: [rows[place]!], labels: new Map([[label, before]]) };
+        conflicts.set(place, conflict);
       }
       if (conflict !== undefined) {
-        const seen = conflict.labels.get(row.label);
-        if (seen === undefined) conflict.rows.push(row);
-        conflict.labels.set(row.label, (seen ?? 0) + 1);
+        const count = conflict.labels.get(row.label);
+        if (count === undefined) conflict.rows.push(row);
+        conflict.labels.set(row.label, (count ?? 0) + 1);
       }
-      return true;
+      return false;
     },
     account: (examples) => ({
-      groups,
-      rows,
-      examples: [...repeated]
-        .map(([key, text]) => ({ text, rows: entries.get(key)!.count, first: entries.get(key)!.first }))
-        .sort((a, b) => b.rows - a.rows)
-        .slice(0, examples),
+      groups: repeats.size,
+      rows: repeated,
+      examples: [...repeats]
+        .sort((a, b) => b[1] - a[1])
+        .slice(0, examples)
+        .map(([place, more]) => ({ text: rows[place]!.text, rows: more + 1, first: rows[place]!.where })),
       complete,
     }),
-    conflicts: () =>
-      [...conflicts.values()].map(({ rows: shown, labels }) => ({
-        rows: shown,
-        labels: Object.fromEntries([...labels].sort((a, b) => b[1] - a[1])),
-      })),
+    conflicts: () => [...conflicts.values()].map(({ rows: shown, labels }) => toConflict(shown, labels)),
   };
+}
+
+/** A conflict with its most frequent label first. */
+export function toConflict(rows: readonly ExampleRow[], labels: ReadonlyMap<string, number>): LabelConflict {
+  return { rows, labels: Object.fromEntries([...labels].sort((a, b) => b[1] - a[1])) };
 }

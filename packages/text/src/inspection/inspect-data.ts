@@ -2,6 +2,7 @@ import { createRng } from '@slm-compress/onnx';
 import { languageDetector } from '../cleaning/cleaner.ts';
 import { createDecontaminator, type Decontaminator } from '../cleaning/decontaminate.ts';
 import { cutAt } from '../cleaning/white-space.ts';
+import { createNearDuplicates } from '../near-duplicates.ts';
 import { type InputAccount, openRows, type RowInput } from '../sources/open-rows.ts';
 import { reservoir } from '../sources/sampling.ts';
 import type { TextRow } from '../sources/text-row.ts';
@@ -9,7 +10,7 @@ import type { TextTokenizer } from '../tokenizer.ts';
 import { adviceFor, usualLengths } from './advice.ts';
 import { tryCleaning } from './cleaning-trials.ts';
 import type { ClassBalance, DataInspection, LengthExample, SplitLeak } from './data-inspection.ts';
-import { createEqualTexts } from './equal-texts.ts';
+import { createEqualTexts, type EqualTexts } from './equal-texts.ts';
 import { type ExampleRow, exampleRow } from './example-row.ts';
 import { LengthCounter } from './lengths.ts';
 import { nearGroups } from './near-groups.ts';
@@ -38,8 +39,7 @@ export interface InspectDataOptions {
 const sampledCharacters = 100_000;
 
 /**
- * Reads a data set once and says what it consists of. Rows are streamed; held are the sample, some 250 bytes for each
- * different text of the first million, and of splits other than the last what {@link createDecontaminator} holds.
+ * Reads a data set once and says what it consists of.
  * Splits are read with `train` last, as the leaks looked for are rows of the others in it.
  *
  * Throws SlmError as {@link openRows} does where a file cannot be read at all; wrong rows are counted. Rejects with the
@@ -48,7 +48,9 @@ const sampledCharacters = 100_000;
 export async function inspectData(options: InspectDataOptions): Promise<DataInspection> {
   const { sample: sampleSize = 20_000, seed = 0, examples = 5, signal } = options;
   const threshold = options.nearDuplicates?.threshold ?? 0.8;
-  const all = await createTotals(examples);
+  const equal = await createEqualTexts();
+  const near = await createNearDuplicates({ threshold, ...(signal === undefined ? {} : { signal }) });
+  const all = createTotals(equal, examples);
   const accounts: (InputAccount & { readonly split?: string })[] = [];
   const leaks = createLeakFinder(options.inputs, threshold, examples);
   const read = async function* (): AsyncGenerator<TextRow> {
@@ -62,8 +64,9 @@ export async function inspectData(options: InspectDataOptions): Promise<DataInsp
           await new Promise((next) => setImmediate(next));
         }
         await leaks.add(part, row);
-        if (all.add(row))
-          yield row.text.length > sampledCharacters ? { ...row, text: cutAt(row.text, sampledCharacters) } : row;
+        if (!all.add(row)) continue;
+        near.add(row.text);
+        yield row.text.length > sampledCharacters ? { ...row, text: cutAt(row.text, sampledCharacters) } : row;
       }
       accounts.push(...stream.account().map((account) => (part === undefined ? account : { ...account, split: part })));
     }
@@ -71,11 +74,13 @@ export async function inspectData(options: InspectDataOptions): Promise<DataInsp
   const sample: TextRow[] = [];
   try {
     for await (const row of reservoir(read(), sampleSize, createRng(seed).fork('sample'))) sample.push(row);
+  } catch (error) {
+    near.close();
+    throw error;
   } finally {
     leaks.close();
   }
-  signal?.throwIfAborted();
-  const near = await nearGroups(sample, { threshold, examples });
+  const similar = nearGroups(equal.rows, await near.finish(), { threshold, examples });
   signal?.throwIfAborted();
   const texts = sample.map(({ text }) => text);
   const tokens = measureTokens(texts, {
@@ -83,15 +88,14 @@ export async function inspectData(options: InspectDataOptions): Promise<DataInsp
     vocabSize: vocabularySize(all.wordTotal()),
     maxLengths: usualLengths,
   });
-  const { conflicts, ...totals } = all.account();
   const inspection: Omit<DataInspection, 'advice'> = {
     format: 'slm-data-inspection-1',
     inputs: accounts,
     wrongRows: accounts.reduce((sum, { bad }) => sum + bad, 0),
     sample: { rows: sample.length, seed },
-    ...totals,
-    duplicates: { equal: totals.duplicates, near: near.account },
-    suspiciousLabels: { equal: conflicts, near: near.conflicts },
+    ...all.account(),
+    duplicates: { equal: equal.account(examples), near: similar.account },
+    suspiciousLabels: { equal: equal.conflicts(), near: similar.conflicts },
     languages: await languagesOf(texts),
     ...(tokens === undefined ? {} : { tokens }),
     cleaning: await tryCleaning(sample, examples),
@@ -100,25 +104,24 @@ export async function inspectData(options: InspectDataOptions): Promise<DataInsp
   return { ...inspection, advice: adviceFor(inspection) };
 }
 
-/** Tokens that a vocabulary of words of a corpus of this size may have: a few words of text each, 1,000 to 16,000. */
+/** Tokens that a vocabulary learned from so many words may have: one for 64 of them, 1,024 to 16,384. */
 export function vocabularySize(words: number): number {
-  const wanted = 2 ** Math.round(Math.log2(Math.max(1, words) / 16));
+  const wanted = 2 ** Math.round(Math.log2(Math.max(1, words) / 64));
   return Math.min(16_384, Math.max(1024, wanted));
 }
 
 type Totals = Pick<DataInspection, 'rows' | 'emptyRows' | 'unlabelled' | 'lengths' | 'classes' | 'outliers'>;
 
 /** What is counted of all rows. */
-async function createTotals(examples: number): Promise<{
-  /** Counts a row; true when its text is new. */
+function createTotals(
+  equal: EqualTexts,
+  examples: number,
+): {
+  /** Counts a row; true when it has a text and that is new. */
   add(row: TextRow): boolean;
   wordTotal(): number;
-  account(): Totals & {
-    readonly duplicates: DataInspection['duplicates']['equal'];
-    readonly conflicts: DataInspection['suspiciousLabels']['equal'];
-  };
-}> {
-  const equal = await createEqualTexts();
+  account(): Totals;
+} {
   const characters = new LengthCounter();
   const words = new LengthCounter();
   const labels = new Map<string, number>();
@@ -146,7 +149,7 @@ async function createTotals(examples: number): Promise<{
       }
       keep(longest, row, examples, (a, b) => b - a);
       keep(shortest, row, examples, (a, b) => a - b);
-      return !equal.add(equal.keyOf(text), exampleRow(row));
+      return equal.add(text, exampleRow(row));
     },
     wordTotal: () => wordTotal,
     account: () => ({
@@ -156,8 +159,6 @@ async function createTotals(examples: number): Promise<{
       lengths: { characters: characters.account(), words: words.account() },
       ...(labels.size === 0 ? {} : { classes: balance(labels) }),
       outliers: { longest, shortest },
-      duplicates: equal.account(examples),
-      conflicts: equal.conflicts(),
     }),
   };
 }

@@ -1,25 +1,21 @@
-import { findNearDuplicates } from '../near-duplicates.ts';
-import type { TextRow } from '../sources/text-row.ts';
-import type { NearDuplicateAccount } from './data-inspection.ts';
-import type { LabelConflict } from './equal-texts.ts';
-import { exampleRow } from './example-row.ts';
+import type { NearDuplicates } from '../near-duplicates.ts';
+import type { LabelConflict, NearDuplicateAccount } from './data-inspection.ts';
+import { toConflict } from './equal-texts.ts';
+import type { ExampleRow } from './example-row.ts';
 
 const conflictsKept = 1000;
 
-/** Near-duplicates among rows of different texts, and the groups whose rows have several labels. */
-export async function nearGroups(
-  rows: readonly TextRow[],
+/** What groups of near-duplicates say about rows of different texts, and the groups whose rows have several labels. */
+export function nearGroups(
+  rows: readonly ExampleRow[],
+  { representative, pairs }: NearDuplicates,
   options: { readonly threshold: number; readonly examples: number },
-): Promise<{ readonly account: NearDuplicateAccount; readonly conflicts: readonly LabelConflict[] }> {
+): { readonly account: NearDuplicateAccount; readonly conflicts: readonly LabelConflict[] } {
   const { threshold, examples } = options;
-  const { representative, pairs } = await findNearDuplicates(
-    rows.map(({ text }) => text),
-    { threshold },
-  );
-  const groups = new Map<number, TextRow[]>();
+  const groups = new Map<number, ExampleRow[]>();
   for (const [i, row] of rows.entries()) {
-    if (representative[i] === i) continue;
     const first = representative[i]!;
+    if (first === i) continue;
     const group = groups.get(first) ?? [rows[first]!];
     group.push(row);
     groups.set(first, group);
@@ -27,17 +23,13 @@ export async function nearGroups(
   const conflicts: LabelConflict[] = [];
   for (const group of groups.values()) {
     const labels = new Map<string, number>();
-    const shown: TextRow[] = [];
+    const shown: ExampleRow[] = [];
     for (const row of group) {
       if (row.label === undefined) continue;
       if (!labels.has(row.label)) shown.push(row);
       labels.set(row.label, (labels.get(row.label) ?? 0) + 1);
     }
-    if (labels.size < 2 || conflicts.length === conflictsKept) continue;
-    conflicts.push({
-      rows: shown.map(exampleRow),
-      labels: Object.fromEntries([...labels].sort((a, b) => b[1] - a[1])),
-    });
+    if (labels.size > 1 && conflicts.length < conflictsKept) conflicts.push(toConflict(shown, labels));
   }
   return {
     account: {
@@ -45,11 +37,7 @@ export async function nearGroups(
       groups: groups.size,
       rows: [...groups.values()].reduce((sum, group) => sum + group.length - 1, 0),
       compared: rows.length,
-      examples: pairs.slice(0, examples).map(({ a, b, similarity }) => ({
-        a: exampleRow(rows[a]!),
-        b: exampleRow(rows[b]!),
-        similarity,
-      })),
+      examples: pairs.slice(0, examples).map(({ a, b, similarity }) => ({ a: rows[a]!, b: rows[b]!, similarity })),
     },
     conflicts,
   };
