@@ -27,6 +27,7 @@ beforeAll(() => {
     'one.csv': ['text,label', (text) => `${text},same`],
     'rare.csv': ['text,label', (text, _, i) => `${text},${i < 2 ? 'rare' : i < 40 ? 'a' : 'b'}`],
     'unsure.csv': ['text,floor,side', (text, _, i) => `${text},${'uvw'[i % 3]},${'lr'[i % 2]}`],
+    'ids.csv': ['id,text,label', (text, label, i) => `${i % 30},${text},${label}`],
     'numbers.csv': ['a,b', (_, __, i) => `${i},${i * 31}`],
     'none.csv': ['text,nr', (text, _, i) => `${text},${i}`],
     'rows.tsv': ['body\tkind', (text, label) => `<p>${text}</p>\t${label}`],
@@ -149,6 +150,13 @@ describe('init', () => {
       { text: 'Room', label: 'Room' },
       'DATA_COLUMN',
       'expected text and label in two columns, got "Room" for both',
+    ],
+    [
+      'ids that repeat',
+      'ids.csv',
+      {},
+      'DATA_COLUMN',
+      'expected an id of its own for every row in "id", got 30 in 90 rows',
     ],
     [
       'a quantity',

@@ -19,8 +19,8 @@ export interface ColumnAnswers {
  * The columns of text and label: those named, else those found; a person is asked where several are as likely, or where
  * there is someone to ask.
  *
- * Throws SlmError `DATA_COLUMN` for a name that is not there, for no column of texts or labels, and for several without
- * anyone to decide; `DATA_LABEL` for a label column of quantities, lists or free text.
+ * Throws SlmError `DATA_COLUMN` for a name that is not there, for no column of texts or labels, for several without
+ * anyone to decide, and for a column `id` with repeated values; `DATA_LABEL` for a label column of quantities, lists or free text.
  */
 export async function chooseColumns(
   path: string,
@@ -32,6 +32,7 @@ export async function chooseColumns(
   profileOf(path, found, text, '--text');
   const label = answers.label ?? (await chooseLabel(path, found, text, answers.yes === true, asker));
   checkLabel(path, profileOf(path, found, label, '--label'));
+  checkIds(path, found);
   if (text === label) {
     throw new SlmError(
       'DATA_COLUMN',
@@ -114,6 +115,16 @@ function checkLabel(path: string, { name, kind, distinct, distinctCapped, presen
   throw new SlmError(
     'DATA_LABEL',
     `${path}: expected few labels in ${JSON.stringify(name)}, got ${count} ${what}, in ${present.toLocaleString('en')} rows (${hint})`,
+  );
+}
+
+/** A column of the name that ids are read from must have one a row. */
+function checkIds(path: string, { columns }: FoundColumns): void {
+  const ids = columns.find(({ name }) => name === 'id');
+  if (ids === undefined || ids.distinctCapped || ids.distinct === ids.present) return;
+  throw new SlmError(
+    'DATA_COLUMN',
+    `${path}: expected an id of its own for every row in "id", got ${ids.distinct} in ${ids.present} rows (rename the column if it holds something else)`,
   );
 }
 
