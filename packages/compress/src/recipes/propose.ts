@@ -96,13 +96,13 @@ export function proposeModels(inspection: DataInspection, size: RecipeSize): Pro
   const tokensPerRow = () => Math.min(tokens?.lengths.mean ?? 32, maxLength) * 1.2;
   const secondsOf = (architecture: Architecture, epochs: number) =>
     (epochs * trainRows * tokensPerRow() * operations(architecture, maxLength)) / flopsPerSecond;
-  const teachers = limit.teachers.map(([layers, hiddenSize, heads]) => encoder(layers, hiddenSize, heads, 'mean'));
+  const teachers = limit.teachers.map(([layers, hiddenSize, heads]) => encoder(layers, hiddenSize, heads));
   const fitting = () => teachers.find((architecture) => secondsOf(architecture, leastEpochs) <= limit.seconds);
   while (fitting() === undefined && maxLength > 32) maxLength = Math.max(32, maxLength / 2);
   const teacher = fitting() ?? teachers.at(-1)!;
   const many = (classes?.labels.length ?? 2) > 20;
   const width = Math.max(many ? 64 : 32, teacher.hiddenSize / 2);
-  const student = encoder(1, Math.min(width, teacher.hiddenSize), 2, 'cls');
+  const student = encoder(1, Math.min(width, teacher.hiddenSize), 2);
 
   const tokensPerEpoch = trainRows * tokensPerRow();
   const tokenBudget = Math.min(4096, Math.max(256, 2 ** Math.round(Math.log2(tokensPerEpoch / 32))));
@@ -141,8 +141,9 @@ export function proposeModels(inspection: DataInspection, size: RecipeSize): Pro
   };
 }
 
-function encoder(layers: number, hiddenSize: number, heads: number, pooling: Architecture['pooling']): Architecture {
-  return { layers, hiddenSize, heads, intermediateSize: hiddenSize * (layers > 1 ? 4 : 2), pooling };
+/** Mean pooling: a student of one layer that reads the first token only learns short texts far worse. */
+function encoder(layers: number, hiddenSize: number, heads: number): Architecture {
+  return { layers, hiddenSize, heads, intermediateSize: hiddenSize * (layers > 1 ? 4 : 2), pooling: 'mean' };
 }
 
 /** Operations that a step takes for a token: 6 a weight, and the products of attention. */

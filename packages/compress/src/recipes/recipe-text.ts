@@ -66,7 +66,7 @@ export function recipeText(draft: RecipeDraft): string {
     '      heads: 0.5',
     '      intermediate: 0.5',
     `      samples: ${samples}`,
-    `      recovery: { teacher: teacher, epochs: ${recoveryEpochs}, learningRate: 0.001, tokenDropout: ${tokenDropout}, ${common} }`,
+    `      recovery: { teacher: teacher, epochs: ${recoveryEpochs}, learningRate: 0.002, tokenDropout: ${tokenDropout}, ${common} }`,
     '',
     '  # Weights and activations in 8 bits: the model to serve.',
     '  - name: int8',
