@@ -71,8 +71,8 @@ const window = 256;
  * that as well are compared as long as they are no more than 257; those beyond may stay apart when all bands that two
  * texts share are that full and no chain of similar texts joins them.
  *
- * Throws SlmError `DATA_OPTION` when the threshold is not in (0, 1] or `memoryBytes` below 1 MiB; `add` and `finish` throw the
- * signal's reason. Temporary files are removed when either throws.
+ * Throws SlmError `DATA_OPTION` when the threshold is not in (0, 1] or `memoryBytes` below 1 MiB; `add` and `finish` throw
+ * `TEMPORARY_FILE` and the signal's reason. Temporary files are removed when either throws.
  */
 export async function createNearDuplicates(options: NearDuplicatesOptions = {}): Promise<NearDuplicateIndex> {
   const { threshold = 0.8, shingles, compare = 'groups', memoryBytes = 2 ** 28, folder, signal, onProgress } = options;

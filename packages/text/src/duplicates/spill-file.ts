@@ -1,6 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SlmError } from '@slm-compress/onnx';
 
 /** A temporary file that is written at its end and read anywhere. */
 export interface SpillFile {
@@ -15,9 +16,11 @@ export interface SpillFile {
 /**
  * A file in a folder of its own in `folder` (that for temporary files by default). Where the system lets an open file be
  * removed, as all but Windows do, it has no name from the start, so that even a crash leaves nothing behind.
+ *
+ * Throws SlmError `TEMPORARY_FILE` when it cannot be made or written.
  */
 export function openSpillFile(folder = tmpdir()): SpillFile {
-  const own = mkdtempSync(join(folder, 'slm-spill-'));
+  const own = attempt(folder, () => mkdtempSync(join(folder, 'slm-spill-')));
   const remove = (): void => rmSync(own, { recursive: true, force: true });
   let file: number | undefined;
   try {
@@ -26,7 +29,7 @@ export function openSpillFile(folder = tmpdir()): SpillFile {
   } catch (error) {
     if (file !== undefined) closeSync(file);
     remove();
-    throw error;
+    throw temporaryFileError(folder, error);
   }
   const descriptor = file;
   let size = 0;
@@ -38,7 +41,7 @@ export function openSpillFile(folder = tmpdir()): SpillFile {
     append(data) {
       const start = size;
       for (let done = 0; done < data.byteLength; ) {
-        done += writeSync(descriptor, data, done, data.byteLength - done, start + done);
+        done += attempt(folder, () => writeSync(descriptor, data, done, data.byteLength - done, start + done));
       }
       size += data.byteLength;
       return start;
@@ -57,4 +60,17 @@ export function openSpillFile(folder = tmpdir()): SpillFile {
       remove();
     },
   };
+}
+
+function attempt<T>(folder: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw temporaryFileError(folder, error);
+  }
+}
+
+function temporaryFileError(folder: string, cause: unknown): SlmError {
+  const { message } = cause as Error;
+  return new SlmError('TEMPORARY_FILE', `${folder}: expected room for a temporary file, got ${message}`, { cause });
 }
