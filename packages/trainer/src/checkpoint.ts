@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor } from '@slm-compress/onnx';
 import { float32, isSlmError, SlmError } from '@slm-compress/onnx';
@@ -23,9 +23,18 @@ export type TrainTensors = Readonly<Record<string, Float32Array>>;
 const FORMAT = 2;
 const KEY = 'slm_compress_checkpoint';
 
-/** The checkpoint file of a folder. */
-export function checkpointPath(folder: string): string {
-  return join(folder, 'checkpoint.safetensors');
+/** The checkpoint files of a folder, the newest first. */
+async function checkpointFiles(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const files = names.filter((name) => /^checkpoint-\d+\.safetensors$/.test(name));
+  return files.sort((a, b) => stepOf(b) - stepOf(a)).map((name) => join(folder, name));
+}
+
+function stepOf(name: string): number {
+  return Number(/checkpoint-(\d+)\./.exec(name)![1]);
 }
 
 /**
@@ -49,26 +58,43 @@ export function trainingDigest(options: ResolvedOptions, step: TrainingStep): st
   return hash.digest('hex');
 }
 
-/** Writes a checkpoint by way of a temporary file; returns its path. */
+/**
+ * Writes `checkpoint-STEP.safetensors` by way of a temporary file, then removes all but the newest `keep`; returns its path.
+ * Throws `CHECKPOINT_WRITE` when the file cannot be written (a full disk); earlier checkpoints are then as they were.
+ */
 export async function writeCheckpoint(
   folder: string,
   digest: string,
   progress: TrainProgress,
   tensors: TrainTensors,
+  keep = 1,
 ): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  const path = join(folder, `checkpoint-${String(progress.step).padStart(7, '0')}.safetensors`);
   const copies = new Map<string, Tensor>();
-  for (const [name, data] of Object.entries(tensors) as [string, Float32Array][]) {
-    copies.set(name, float32(Float32Array.from(data)));
-  }
+  for (const [name, data] of Object.entries(tensors)) copies.set(name, float32(Float32Array.from(data)));
   const checksum = checksumOf(copies);
-  const path = checkpointPath(folder);
-  await writeSafetensors(path, copies, { [KEY]: JSON.stringify({ format: FORMAT, digest, checksum, progress }) });
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeSafetensors(path, copies, { [KEY]: JSON.stringify({ format: FORMAT, digest, checksum, progress }) });
+  } catch (cause) {
+    throw new SlmError(
+      'CHECKPOINT_WRITE',
+      `${path}: expected to write a checkpoint, got ${(cause as Error).message} (free some space; the last checkpoint is intact)`,
+      { cause },
+    );
+  }
+  const files = await checkpointFiles(folder);
+  const others = files.filter((file) => file !== path);
+  // Of another training's leftovers the ones with a higher step go first.
+  const older = others.filter((file) => stepOf(file) < progress.step);
+  const stale = [...others.filter((file) => stepOf(file) > progress.step), ...older.slice(keep - 1)];
+  for (const file of stale) await rm(file, { force: true });
   return path;
 }
 
 /**
- * Reads the checkpoint of a folder, whose tensors have the names and sizes of `shape`; `undefined` when there is none. Throws `CHECKPOINT_CORRUPT` for a damaged file and
+ * Reads the newest checkpoint of a folder, whose tensors have the names and sizes of `shape`; `undefined` when there is none.
+ * A damaged one is passed over when an older one is there. Throws `CHECKPOINT_CORRUPT` when all are damaged and
  * `CHECKPOINT_MISMATCH` for that of another training.
  */
 export async function readCheckpoint(
@@ -76,14 +102,30 @@ export async function readCheckpoint(
   digest: string,
   shape: TrainTensors,
 ): Promise<{ progress: TrainProgress; tensors: TrainTensors } | undefined> {
-  const path = checkpointPath(folder);
+  let damage: SlmError | undefined;
+  for (const path of await checkpointFiles(folder)) {
+    try {
+      return await readOne(path, digest, shape);
+    } catch (error) {
+      if (!isSlmError(error) || error.code !== 'CHECKPOINT_CORRUPT') throw error;
+      damage ??= error;
+    }
+  }
+  if (damage) throw damage;
+  return undefined;
+}
+
+async function readOne(
+  path: string,
+  digest: string,
+  shape: TrainTensors,
+): Promise<{ progress: TrainProgress; tensors: TrainTensors }> {
   const corrupt = (message: string, cause?: unknown) =>
     new SlmError('CHECKPOINT_CORRUPT', `${path}: ${message} (delete it to start from the beginning)`, { cause });
   let file: Awaited<ReturnType<typeof readSafetensors>>;
   try {
     file = await readSafetensors(path);
   } catch (error) {
-    if (isSlmError(error) && error.code === 'FILE_NOT_FOUND') return undefined;
     if (isSlmError(error)) throw corrupt(`expected a checkpoint, got a damaged file: ${error.message}`, error);
     throw error;
   }

@@ -56,10 +56,12 @@ export interface TrainOptions {
   readonly dropout?: number;
   /** Stops after this many validations without a better one; never by default. */
   readonly patience?: number;
-  /** Folder of `checkpoint.safetensors`; a checkpoint of the same training found there is continued. */
+  /** Folder of `checkpoint-STEP.safetensors`; the newest checkpoint of the same training found there is continued. */
   readonly checkpointDir?: string;
   /** Steps between checkpoints; after each validation in any case. */
   readonly checkpointEverySteps?: number;
+  /** Checkpoints that are kept, the newest; 1 by default. */
+  readonly keepCheckpoints?: number;
   /** Stops between steps, after writing a checkpoint: the generator throws `ABORTED`. */
   readonly signal?: AbortSignal;
 }
@@ -126,6 +128,7 @@ const counts = [
   'maxBatch',
   'patience',
   'checkpointEverySteps',
+  'keepCheckpoints',
 ] as const;
 
 /** Fills in defaults; throws `TRAIN_OPTIONS` for a value out of its range. */
@@ -147,6 +150,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
     dropout: 0.1,
     patience: Number.MAX_SAFE_INTEGER,
     checkpointEverySteps: Number.MAX_SAFE_INTEGER,
+    keepCheckpoints: 1,
     ...options,
   };
   const check = (field: keyof ResolvedOptions, expected: string, fits: (value: number) => boolean) => {

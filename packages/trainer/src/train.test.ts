@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,7 @@ import { openEngine } from '@slm-compress/runtime';
 import { beforeAll, expect, test } from 'vitest';
 import { keywordData, keywordTraining } from '../test-support/keyword-training.js';
 import { predictLogits, scoreLogits } from './predict.ts';
+import { readSafetensors } from './safetensors.ts';
 import { train } from './train.ts';
 import type { TrainEvent, TrainOptions, TrainResult } from './train-options.ts';
 
@@ -123,7 +124,7 @@ test('a signal stops it after a checkpoint; damaged and foreign checkpoints are 
   });
   expect(from).toBe(5);
   expect(bytes(resumed.model)).toBe(bytes(whole.model));
-  const path = join(checkpointDir, 'checkpoint.safetensors');
+  const path = join(checkpointDir, (await readdir(checkpointDir)).find((name) => name.startsWith('checkpoint-'))!);
   const file = await readFile(path);
   file[file.length - 10]! ^= 1;
   await writeFile(path, file);
@@ -164,9 +165,39 @@ test('stops when no epoch is better for as long as patience says', async () => {
   expect(result.history.length).toBeLessThan(50);
 });
 
-test('a loss that is not finite is TRAINING_DIVERGED', async () => {
-  const failing = drain(options({ learningRate: 1e38, clipNorm: Number.POSITIVE_INFINITY, warmup: 0 }));
+test('of the checkpoints the newest are kept; a damaged one is passed over for the one before', async () => {
+  const checkpointDir = await folder();
+  await drain(options({ checkpointDir, keepCheckpoints: 2, maxSteps: 10 }));
+  const names = (await readdir(checkpointDir)).sort();
+  expect(names).toEqual(['checkpoint-0000009.safetensors', 'checkpoint-0000010.safetensors']);
+  await writeFile(join(checkpointDir, names[1]!), 'cut short');
+  let from = 0;
+  await drain(options({ checkpointDir, keepCheckpoints: 2, maxSteps: 10 }), (event) => {
+    if (event.kind === 'resumed') from = event.step;
+  });
+  expect(from).toBe(9);
+});
+
+test('a checkpoint that cannot be written is CHECKPOINT_WRITE', async () => {
+  const checkpointDir = join(await folder(), 'file');
+  await writeFile(checkpointDir, 'not a folder');
+  const failing = drain(options({ checkpointDir }));
+  await expect(failing).rejects.toMatchObject({ code: expect.stringMatching(/^(CHECKPOINT_WRITE|ENOTDIR)$/) });
+});
+
+test('a loss that is not finite is TRAINING_DIVERGED, and its batch is saved', async () => {
+  const checkpointDir = await folder();
+  const failing = drain(options({ learningRate: 1e38, clipNorm: Number.POSITIVE_INFINITY, warmup: 0, checkpointDir }));
   await expect(failing).rejects.toMatchObject({ code: 'TRAINING_DIVERGED', message: expect.stringContaining('lower') });
+  const name = (await readdir(checkpointDir)).find((file) => file.startsWith('diverged-'))!;
+  const { tensors, metadata } = await readSafetensors(join(checkpointDir, name));
+  const [examples] = JSON.parse(metadata.examples!);
+  expect(tensors.get('shard.0/input_ids')!.dims[0]).toBe(Math.floor(examples.length / 4));
+});
+
+test('a learning rate of a million is TRAINING_DIVERGED', async () => {
+  const failing = drain(options({ learningRate: 1e6, dropout: 0, warmup: 0 }));
+  await expect(failing).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
 });
 
 const never: OpenPool = () => Promise.reject(new Error('opened'));

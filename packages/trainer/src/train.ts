@@ -2,6 +2,7 @@ import type { Engine, Model, Tensor } from '@slm-compress/onnx';
 import { SlmError, trainableParameters } from '@slm-compress/onnx';
 import { epochByLength } from '@slm-compress/text';
 import { readCheckpoint, trainingDigest, writeCheckpoint } from './checkpoint.ts';
+import { divergence, watchDivergence } from './divergence.ts';
 import { resolveOptimizer } from './optimizer.ts';
 import { openOptimizerState } from './optimizer-state.ts';
 import { groupParameters } from './parameter-groups.ts';
@@ -26,8 +27,8 @@ import { buildTrainingStep } from './training-step.ts';
  * continues from its checkpoint. Steps are: gradients of one or more batches, clipping by the global norm, the
  * optimizer, the moving average.
  *
- * Errors: `TRAIN_OPTIONS`, `TRAIN_DATA`, `TRAIN_MEMORY`; `TRAINING_DIVERGED` for a loss or gradient that is not finite;
- * `CHECKPOINT_CORRUPT`, `CHECKPOINT_MISMATCH`; `ABORTED` after the checkpoint of a stop by `signal` was written; what
+ * Errors: `TRAIN_OPTIONS`, `TRAIN_DATA`, `TRAIN_MEMORY`; `TRAINING_DIVERGED` for a loss or gradient that is not finite, or a
+ * loss that explodes; `CHECKPOINT_WRITE`, `CHECKPOINT_CORRUPT`, `CHECKPOINT_MISMATCH`; `ABORTED` after the checkpoint of a stop by `signal` was written; what
  * the task, the engines and `buildTrainingStep` throw.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainResult, void> {
@@ -82,7 +83,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   }
   const save = async (): Promise<TrainEvent & { kind: 'checkpoint' }> => {
     const progress = { step: done, lossSum, history };
-    const path = await writeCheckpoint(checkpointDir!, digest, progress, { ...state.flat, ...(best && { best }) });
+    const tensors = { ...state.flat, ...(best && { best }) };
+    const path = await writeCheckpoint(checkpointDir!, digest, progress, tensors, settings.keepCheckpoints);
     return { kind: 'checkpoint', step: done, path };
   };
   const stopIfAborted = async () => {
@@ -95,6 +97,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const engines = lazyEngines(settings);
   try {
     const meter = createProgressMeter(totalSteps);
+    const divergedBy = watchDivergence();
     // Feeds are made in this thread, while an engine opens or runs the step before: no step waits for its own.
     let ahead: ReturnType<typeof prepareStep> | undefined;
     while (done < totalSteps && !exhausted(history, settings.patience)) {
@@ -123,10 +126,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
         }
       }
       const gradientNorm = state.norm();
-      if (!Number.isFinite(stepLoss) || !Number.isFinite(gradientNorm)) {
-        throw diverged(
-          `step ${done + 1}: expected a finite loss and gradient, got loss ${stepLoss}, norm ${gradientNorm}`,
-        );
+      const reason = divergedBy(stepLoss, gradientNorm);
+      if (reason !== undefined) {
+        const shards = parts.flatMap((part) => part.map(({ tensors }) => tensors));
+        throw await divergence({ step: done + 1, reason, examples: plan[done]!.batches, shards }, checkpointDir);
       }
       const learningRate = learningRateOf(done);
       state.update(done + 1, learningRate, Math.min(1, settings.clipNorm / gradientNorm));
@@ -172,7 +175,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     const engine = await engines.open('evaluation', step.evaluation);
     const run: Engine['run'] = (fed, runOptions) => engine.run({ ...fed, ...state.evaluated.tensors }, runOptions);
     const { loss, metrics } = await task.evaluate({ run }, { tokenBudget });
-    if (!Number.isFinite(loss)) throw diverged(`step ${done}: expected a finite validation loss, got ${loss}`);
+    if (!Number.isFinite(loss)) {
+      const reason = `expected a finite validation loss, got ${loss}`;
+      throw await divergence({ step: done, reason, examples: [], shards: [] }, undefined);
+    }
     const leader = history.findLast((record) => record.best);
     const better =
       leader === undefined || task.better({ loss, metrics }, { loss: leader.validationLoss, metrics: leader.metrics });
@@ -225,8 +231,4 @@ function withWeights(model: Model, weights: ReadonlyMap<string, Tensor>): Model 
   const initializers = new Map(model.graph.initializers);
   for (const [name, tensor] of weights) initializers.set(name, tensor);
   return { ...model, graph: { ...model.graph, initializers } };
-}
-
-function diverged(message: string): SlmError {
-  return new SlmError('TRAINING_DIVERGED', `train, ${message} (lower the learning rate or clipNorm, lengthen warmup)`);
 }
