@@ -9,6 +9,11 @@ import iconv from 'iconv-lite';
 /** The path that stands for standard input. */
 export const stdinPath = '-';
 
+export interface ReadControl {
+  readonly onRead?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Compressed bytes handed to the zstd decoder at once: a block of 128 KiB can come of 4 bytes, so this bounds the output held. */
 const zstdSlice = 4096;
 
@@ -16,11 +21,11 @@ const zstdSlice = 4096;
  * The bytes of a file, or of standard input for `-`, unpacked when they begin as gzip (also several members) or
  * zstd do, whatever the name. Memory is a few chunks of 64 KiB. `onRead` hears of the bytes read, still packed.
  *
- * Throws SlmError `FILE_NOT_FOUND` when it cannot be opened, and `DATA_COMPRESSION` with the number of bytes unpacked
+ * Throws SlmError `FILE_NOT_FOUND` when it cannot be opened, `ABORTED` with the signal's reason as cause, and `DATA_COMPRESSION` with the number of bytes unpacked
  * when a compressed stream is cut short or damaged.
  */
-export async function* readBytes(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
-  const chunks = rawBytes(path, onRead);
+export async function* readBytes(path: string, control: ReadControl = {}): AsyncGenerator<Buffer> {
+  const chunks = rawBytes(path, control);
   const head = await take(chunks, 4);
   const source = joined(head, chunks);
   if (head[0] === 0x1f && head[1] === 0x8b) yield* gunzip(path, source);
@@ -52,20 +57,27 @@ export async function* asUtf8(bytes: AsyncGenerator<Buffer>, encoding?: string):
   if (rest) yield Buffer.from(rest);
 }
 
-async function* rawBytes(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
-  if (path === stdinPath) {
-    for await (const chunk of process.stdin) yield Buffer.from(chunk);
-    return;
-  }
+async function* rawBytes(path: string, { onRead, signal }: ReadControl): AsyncGenerator<Buffer> {
+  throwIfAborted(signal);
+  const stream = path === stdinPath ? process.stdin : createReadStream(path, signal && { signal });
   try {
-    for await (const chunk of createReadStream(path)) {
-      onRead?.((chunk as Buffer).length);
+    for await (const chunk of stream) {
+      throwIfAborted(signal);
+      if (path !== stdinPath) onRead?.(chunk.length);
       yield chunk as Buffer;
     }
   } catch (cause) {
+    throwIfAborted(signal);
     throw new SlmError('FILE_NOT_FOUND', `${path}: expected a readable data file, got ${(cause as Error).message}`, {
       cause,
     });
+  }
+}
+
+/** Throws SlmError `ABORTED` with the signal's reason as cause. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new SlmError('ABORTED', 'rows: expected to read on, got cancelled by the caller', { cause: signal.reason });
   }
 }
 

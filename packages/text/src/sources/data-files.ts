@@ -2,9 +2,9 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import { stdinPath } from './bytes.ts';
+import { featureClassNames } from './class-names.ts';
 import { filesBelow, globExpression, globFiles, isGlob } from './find-files.ts';
 import { type FrontMatterValue, readFrontMatter } from './front-matter.ts';
-import { featureClassNames } from './parquet.ts';
 
 /** `lines`: a row a line; `document`: a row a file; `folders`: a row a file, labelled by its folder (`pos/1.txt`). */
 export type RowFormat = 'jsonl' | 'csv' | 'tsv' | 'parquet' | 'lines' | 'document' | 'folders';

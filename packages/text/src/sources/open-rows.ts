@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { createRng, isSlmError, SlmError } from '@slm-compress/onnx';
-import { asUtf8, joined, readBytes, stdinPath, take } from './bytes.ts';
+import { asUtf8, joined, readBytes, stdinPath, take, throwIfAborted } from './bytes.ts';
 import { type DataFile, findDataFiles, type RowFormat } from './data-files.ts';
 import { delimitedRecords } from './delimited.ts';
 import { jsonLines } from './json-lines.ts';
 import { readLines } from './lines.ts';
 import { openParquet } from './parquet.ts';
+import { createParquetThread, type ParquetThread } from './parquet-thread.ts';
 import { type SourceRecord, tooLong } from './record.ts';
 import { mix, reservoir, takeFirst } from './sampling.ts';
 import { type RowColumns, type TextRow, toTextRow } from './text-row.ts';
@@ -50,6 +51,7 @@ export interface OpenRowsOptions {
   readonly maxRowBytes?: number;
   /** Hears how many more bytes of files were read, packed as they are; of a Parquet file all at its end. */
   readonly onBytes?: (bytes: number) => void;
+  readonly signal?: AbortSignal;
 }
 
 const defaultMaxRowBytes = 1 << 24;
@@ -72,12 +74,12 @@ export interface RowStream extends AsyncIterable<TextRow> {
 }
 
 /**
- * Rows of text from files of any kind, streamed: memory is bounded by `maxRowBytes`, a row group of a Parquet file and the
+ * Rows of text from files of any kind, streamed: memory is bounded by `maxRowBytes`, the pages of a Parquet file and the
  * samples asked for. Inputs follow one another, or are mixed when one has a weight. Same files, options and seed, same rows.
  *
  * Throws SlmError while rows are read: `FILE_NOT_FOUND`, `DATA_FORMAT`, `DATA_COLUMN` (a table without the named column, with
  * those it has), `DATA_OPTION`; with `onBadRow: 'error'` also `DATA_ROW` (place and reason) and `DATA_COMPRESSION`; with
- * `drop` `DATA_ROW` when an input had wrong rows only.
+ * `drop` `DATA_ROW` when an input had wrong rows only; `ABORTED` with the signal's reason as cause.
  */
 export function openRows(options: OpenRowsOptions): RowStream {
   const { inputs, seed = 0, limit, sample } = options;
@@ -111,10 +113,15 @@ export async function* openRecords(
   checkOptions({ inputs: [input], ...options });
   const { files } = await findDataFiles(input);
   const { maxRowBytes = defaultMaxRowBytes } = options;
-  for (const file of files) {
-    for await (const { record } of fileRecords(file, input, { maxRowBytes, choose: (_, present) => present })) {
-      yield record;
+  const thread = createParquetThread();
+  try {
+    for (const file of files) {
+      for await (const { record } of fileRecords(file, input, { maxRowBytes, thread, choose: (_, all) => all })) {
+        yield record;
+      }
     }
+  } finally {
+    await thread.end();
   }
 }
 
@@ -157,7 +164,21 @@ interface MutableAccount {
 }
 
 async function* inputRows(input: RowInput, options: OpenRowsOptions, account: MutableAccount): AsyncGenerator<TextRow> {
-  const { onBadRow = 'error', maxRowBytes = defaultMaxRowBytes, onBytes } = options;
+  const thread = createParquetThread({ signal: options.signal });
+  try {
+    yield* rowsOfFiles(input, options, account, thread);
+  } finally {
+    await thread.end();
+  }
+}
+
+async function* rowsOfFiles(
+  input: RowInput,
+  options: OpenRowsOptions,
+  account: MutableAccount,
+  thread: ParquetThread,
+): AsyncGenerator<TextRow> {
+  const { onBadRow = 'error', maxRowBytes = defaultMaxRowBytes, onBytes, signal } = options;
   const bad = (error: SlmError): void => {
     if (onBadRow === 'error') throw error;
     account.bad++;
@@ -167,7 +188,9 @@ async function* inputRows(input: RowInput, options: OpenRowsOptions, account: Mu
   for (const file of files) {
     account.files++;
     try {
-      for await (const { record, names, columns } of fileRecords(file, input, { maxRowBytes, onBytes })) {
+      const records = fileRecords(file, input, { maxRowBytes, thread, onBytes, signal });
+      for await (const { record, names, columns } of records) {
+        throwIfAborted(signal);
         try {
           if ('bad' in record) throw new SlmError('DATA_ROW', `${record.where}: ${record.bad}`);
           const row = toTextRow(record, columns, names ?? classNames);
@@ -206,27 +229,29 @@ async function* fileRecords(
   input: RowInput,
   options: {
     readonly maxRowBytes: number;
+    readonly thread: ParquetThread;
     readonly choose?: ChooseColumns;
     readonly onBytes?: ((bytes: number) => void) | undefined;
+    readonly signal?: AbortSignal | undefined;
   },
 ): AsyncGenerator<FileRecord> {
-  const { maxRowBytes, choose = checkColumns, onBytes } = options;
+  const { maxRowBytes, thread, choose = checkColumns, onBytes, signal } = options;
   const { path } = file;
   const { columns = {}, encoding } = input;
   if (file.format === 'parquet') {
-    yield* parquetRows(path, columns, choose);
+    yield* parquetRows(path, columns, { maxRowBytes, thread, choose });
     onBytes?.((await stat(path)).size);
     return;
   }
   const shown = path === stdinPath ? 'stdin' : path;
-  const bytes = asUtf8(readBytes(path, onBytes), encoding);
+  const bytes = asUtf8(readBytes(path, { onRead: onBytes, signal }), encoding);
   const head = await take(bytes, 512);
   const source = joined(head, bytes);
   const format = file.format ?? formatOfContent(shown, head);
   if (format === 'parquet') {
     await source.return(undefined);
     await bytes.return(undefined);
-    yield* parquetRows(path, columns, choose);
+    yield* parquetRows(path, columns, { maxRowBytes, thread, choose });
     return;
   }
   if (format === 'document') {
@@ -266,10 +291,29 @@ async function* fileRecords(
 
 const nulText = 'expected text, got a NUL character (a binary or damaged file?)';
 
-async function* parquetRows(path: string, columns: RowColumns, choose: ChooseColumns): AsyncGenerator<FileRecord> {
-  const file = await openParquet(path);
+async function* parquetRows(
+  path: string,
+  columns: RowColumns,
+  options: { readonly maxRowBytes: number; readonly thread: ParquetThread; readonly choose: ChooseColumns },
+): AsyncGenerator<FileRecord> {
+  const { maxRowBytes, thread, choose } = options;
+  if (path === stdinPath) {
+    throw new SlmError(
+      'DATA_FORMAT',
+      'stdin: expected rows, got Parquet, which is read from files only (save it first)',
+    );
+  }
+  const file = await openParquet(path, thread);
   const wanted = choose(path, file.columns, columns);
-  for await (const record of file.records(wanted)) yield { record, columns, names: file.classNames };
+  for await (const found of file.records(wanted)) {
+    const long = 'fields' in found && Object.values(found.fields).some((value) => isLonger(value, maxRowBytes));
+    const record = long ? { where: found.where, bad: tooLong(maxRowBytes) } : found;
+    yield { record, columns, names: file.classNames };
+  }
+}
+
+function isLonger(value: unknown, maxRowBytes: number): boolean {
+  return typeof value === 'string' && value.length > maxRowBytes;
 }
 
 async function documentRecord(

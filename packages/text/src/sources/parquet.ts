@@ -1,7 +1,6 @@
 import { SlmError } from '@slm-compress/onnx';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
-import { decodeText } from '../charset.ts';
+import { featureClassNames } from './class-names.ts';
+import type { ParquetThread } from './parquet-thread.ts';
 import type { SourceRecord } from './record.ts';
 
 /** A Parquet file opened for reading: what its footer says, and its records. */
@@ -10,84 +9,69 @@ export interface ParquetFile {
   readonly columns: readonly string[];
   /** Names of the classes of the columns that Hugging Face's metadata declares as class labels. */
   readonly classNames: Readonly<Record<string, readonly string[]>>;
-  /** Records with only the named columns; a row group is held at a time. A group that cannot be read is one bad record. */
+  /**
+   * Records with only the named columns; a page of each column is held at a time. What is left of a row group after
+   * damage is one bad record.
+   */
   records(columns: readonly string[]): AsyncGenerator<SourceRecord>;
 }
 
 /**
- * Opens a Parquet file (snappy, gzip, brotli, lz4, zstd). Text columns stored as bytes are decoded. The lengths inside a page
- * are the decoder's to check: it may work without end on a page whose bytes were changed, so open trusted files only.
- * Throws SlmError `FILE_NOT_FOUND`, and `DATA_FORMAT` when the file is no Parquet file or its footer is damaged.
+ * Opens a Parquet file (snappy, gzip, brotli, lz4, zstd), decoded in a thread: damage that sends the decoder round for ever costs
+ * a row group. Texts stored as bytes are decoded; dates, times and decimals are texts.
+ * Throws SlmError `FILE_NOT_FOUND`, `ABORTED`, and `DATA_FORMAT` when the file is no Parquet file or its footer is damaged.
  */
-export async function openParquet(path: string): Promise<ParquetFile> {
-  let file: Awaited<ReturnType<typeof asyncBufferFromFile>>;
-  let ends: string;
-  try {
-    file = await asyncBufferFromFile(path);
-    const size = file.byteLength;
-    const text = async (from: number, to: number) => Buffer.from(await file.slice(from, to)).toString('latin1');
-    ends = size < 12 ? '' : (await text(0, 4)) + (await text(size - 4, size));
-  } catch (cause) {
-    throw new SlmError('FILE_NOT_FOUND', `${path}: expected a readable data file, got ${(cause as Error).message}`, {
-      cause,
-    });
+export async function openParquet(path: string, thread: ParquetThread): Promise<ParquetFile> {
+  thread.ask({ kind: 'open', path });
+  const file = await thread.answer();
+  if (file.kind === 'error') {
+    const { code, message } = file;
+    throw code === 'lost'
+      ? new SlmError('DATA_FORMAT', `${path}: expected a Parquet footer, got ${message} while decoding it`)
+      : new SlmError(code, message);
   }
-  if (ends !== 'PAR1PAR1') {
-    throw new SlmError(
-      'DATA_FORMAT',
-      `${path}: expected a Parquet file, "PAR1" at both ends, got ${JSON.stringify(ends)} (truncated, or of another format)`,
-    );
-  }
-  let metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>;
-  let columns: readonly string[];
-  try {
-    metadata = await parquetMetadataAsync(file);
-    columns = parquetSchema(metadata).children.map((child) => child.element.name);
-  } catch (cause) {
-    throw new SlmError('DATA_FORMAT', `${path}: expected a Parquet footer, got "${(cause as Error).message}"`, {
-      cause,
-    });
-  }
-  const note = metadata.key_value_metadata?.find((entry) => entry.key === 'huggingface')?.value;
+  if (file.kind !== 'file') throw new Error(`internal: ${path}: ${file.kind} in answer to open`);
   return {
-    columns,
-    classNames: note === undefined ? {} : classNamesOf(note),
-    async *records(wanted) {
-      let start = 0;
-      for (const [group, { num_rows }] of metadata.row_groups.entries()) {
-        const end = start + Number(num_rows);
-        let rows: Record<string, unknown>[];
-        try {
-          rows = await parquetReadObjects({
-            file,
-            metadata,
-            columns: [...wanted],
-            compressors,
-            rowStart: start,
-            rowEnd: end,
-          });
-        } catch (cause) {
-          const bad = `expected ${num_rows} rows, got "${(cause as Error).message}" (damaged row group)`;
-          yield { where: `${path}: row group ${group}`, bad };
-          start = end;
-          continue;
-        }
-        for (const [row, fields] of rows.entries()) {
-          const where = `${path}: row group ${group}, row ${row}`;
-          yield { where, fields: decodeFields(fields), repaired: false };
-        }
-        start = end;
+    columns: file.columns,
+    classNames: file.note === undefined ? {} : classNamesOf(file.note),
+    async *records(columns) {
+      for (const [group, rowCount] of file.rowCounts.entries()) {
+        if (rowCount !== 0) yield* groupRecords(path, thread, group, rowCount, columns);
       }
     },
   };
 }
 
-function decodeFields(fields: Record<string, unknown>): Record<string, unknown> {
-  for (const name of Object.keys(fields)) {
-    const value = fields[name];
-    if (value instanceof Uint8Array) fields[name] = decodeText(value).text;
+async function* groupRecords(
+  path: string,
+  thread: ParquetThread,
+  group: number,
+  rowCount: number,
+  columns: readonly string[],
+): AsyncGenerator<SourceRecord> {
+  const request = { kind: 'rows', path, group, columns } as const;
+  const place = `${path}: row group ${group}`;
+  let row = 0;
+  thread.ask(request);
+  for (;;) {
+    const reply = await thread.answer();
+    if (reply.kind === 'error') {
+      const after = row === 0 ? '' : ` after ${row}`;
+      yield { where: place, bad: `expected ${rowCount} rows, got "${reply.message}"${after} (damaged row group)` };
+      return;
+    }
+    if (reply.kind !== 'rows') return;
+    // The next rows are decoded while these are used.
+    thread.ask(request);
+    const repaired = new Set(reply.repaired);
+    for (let i = 0; i < reply.count; i++, row++) {
+      const fields: Record<string, unknown> = Object.create(null);
+      columns.forEach((name, column) => {
+        fields[name] = reply.columns[column]![i];
+      });
+      yield { where: `${place}, row ${row}`, fields, repaired: repaired.has(i) };
+    }
   }
-  return fields;
 }
 
 function classNamesOf(note: string): Record<string, readonly string[]> {
@@ -96,17 +80,4 @@ function classNamesOf(note: string): Record<string, readonly string[]> {
   } catch {
     return {};
   }
-}
-
-/** Class names by column in a `features` object of Hugging Face `datasets`. */
-export function featureClassNames(features: unknown): Record<string, readonly string[]> {
-  const found: Record<string, readonly string[]> = {};
-  if (typeof features !== 'object' || features === null) return found;
-  for (const [column, feature] of Object.entries(features)) {
-    const { _type, names } = (feature ?? {}) as { readonly _type?: unknown; readonly names?: unknown };
-    if (_type === 'ClassLabel' && Array.isArray(names) && names.every((name) => typeof name === 'string')) {
-      found[column] = names;
-    }
-  }
-  return found;
 }
