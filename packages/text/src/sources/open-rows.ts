@@ -305,15 +305,8 @@ async function* parquetRows(
   }
   const file = await openParquet(path, thread);
   const wanted = choose(path, file.columns, columns);
-  for await (const found of file.records(wanted)) {
-    const long = 'fields' in found && Object.values(found.fields).some((value) => isLonger(value, maxRowBytes));
-    const record = long ? { where: found.where, bad: tooLong(maxRowBytes) } : found;
-    yield { record, columns, names: file.classNames };
-  }
-}
-
-function isLonger(value: unknown, maxRowBytes: number): boolean {
-  return typeof value === 'string' && value.length > maxRowBytes;
+  const records = file.records(wanted, maxRowBytes);
+  for await (const record of records) yield { record, columns, names: file.classNames };
 }
 
 async function documentRecord(

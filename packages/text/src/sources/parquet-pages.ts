@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { brotliDecompressSync, crc32, gunzipSync } from 'node:zlib';
-import { decompress as unzstd } from 'fzstd';
+import { Decompress } from 'fzstd';
 import type { ColumnMetaData, PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { compressors } from 'hyparquet-compressors';
@@ -124,8 +124,24 @@ const unpackers: Partial<Record<ColumnMetaData['codec'], (bytes: Uint8Array, siz
   // Native, and bounded in what they put out.
   GZIP: (bytes, size) => gunzipSync(bytes, { maxOutputLength: Math.max(1, size) }),
   BROTLI: (bytes, size) => brotliDecompressSync(bytes, { maxOutputLength: Math.max(1, size) }),
-  ZSTD: (bytes, size) => unzstd(bytes, new Uint8Array(size)),
+  ZSTD: unzstd,
 };
+
+/** Compressed bytes handed to the zstd decoder at once: 128 KiB can come of 4 bytes, so this bounds what comes beyond `size`. */
+const zstdSlice = 4096;
+
+function unzstd(bytes: Uint8Array, size: number): Uint8Array {
+  const page = new Uint8Array(size);
+  let length = 0;
+  const decoder = new Decompress((data) => {
+    if (data.length > size - length) throw new Error(`a page that unpacks to more than ${size} bytes`);
+    page.set(data, length);
+    length += data.length;
+  });
+  for (let at = 0; at < bytes.length; at += zstdSlice) decoder.push(bytes.slice(at, at + zstdSlice));
+  decoder.push(new Uint8Array(0), true);
+  return page.subarray(0, length);
+}
 
 function snappyLength(bytes: Uint8Array): number {
   let length = 0;

@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { isSlmError, SlmError } from '@slm-compress/onnx';
 import { type FileMetaData, parquetMetadata, parquetSchema, type SchemaTree } from 'hyparquet';
 import { openRowGroupColumn, type RowGroupColumn } from './parquet-column.ts';
 import type { ParquetReply, ParquetRequest } from './parquet-thread.ts';
@@ -10,6 +9,16 @@ import { columnParsers } from './parquet-values.ts';
 const firstRows = 64;
 const mostRows = 4096;
 const chunkCharacters = 1 << 20;
+
+/** What the other side makes an SlmError of: to load that class takes longer than to read most files. */
+class CodedError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 interface OpenFile {
   readonly path: string;
@@ -41,7 +50,7 @@ function openFile(path: string): OpenFile {
   try {
     fd = openSync(path, 'r');
   } catch (cause) {
-    throw new SlmError('FILE_NOT_FOUND', `${path}: expected a readable data file, got ${(cause as Error).message}`);
+    throw new CodedError('FILE_NOT_FOUND', `${path}: expected a readable data file, got ${(cause as Error).message}`);
   }
   try {
     const fileBytes = fstatSync(fd).size;
@@ -50,8 +59,8 @@ function openFile(path: string): OpenFile {
     return file;
   } catch (error) {
     closeSync(fd);
-    if (isSlmError(error)) throw error;
-    throw new SlmError('DATA_FORMAT', `${path}: expected a Parquet footer, got "${(error as Error).message}"`);
+    if (error instanceof CodedError) throw error;
+    throw new CodedError('DATA_FORMAT', `${path}: expected a Parquet footer, got "${(error as Error).message}"`);
   }
 }
 
@@ -68,7 +77,7 @@ function readFooter(fd: number, fileBytes: number, path: string): FileMetaData {
   const tail = fileBytes < 12 ? Buffer.alloc(8) : read(fileBytes - 8, 8);
   const ends = fileBytes < 12 ? '' : read(0, 4).toString('latin1') + tail.toString('latin1', 4);
   if (ends !== 'PAR1PAR1') {
-    throw new SlmError(
+    throw new CodedError(
       'DATA_FORMAT',
       `${path}: expected a Parquet file, "PAR1" at both ends, got ${JSON.stringify(ends)} (truncated, or of another format)`,
     );
@@ -128,7 +137,7 @@ function answer(request: ParquetRequest): ParquetReply {
   } catch (error) {
     cursor = undefined;
     const message = error instanceof Error ? error.message : String(error);
-    return { kind: 'error', code: isSlmError(error) ? error.code : 'DATA_ROW', message };
+    return { kind: 'error', code: error instanceof CodedError ? error.code : 'DATA_ROW', message };
   }
 }
 

@@ -1,7 +1,7 @@
 import { SlmError } from '@slm-compress/onnx';
 import { featureClassNames } from './class-names.ts';
-import type { ParquetThread } from './parquet-thread.ts';
-import type { SourceRecord } from './record.ts';
+import type { ParquetRequest, ParquetThread } from './parquet-thread.ts';
+import { type SourceRecord, tooLong } from './record.ts';
 
 /** A Parquet file opened for reading: what its footer says, and its records. */
 export interface ParquetFile {
@@ -11,9 +11,9 @@ export interface ParquetFile {
   readonly classNames: Readonly<Record<string, readonly string[]>>;
   /**
    * Records with only the named columns; a page of each column is held at a time. What is left of a row group after
-   * damage is one bad record.
+   * damage is one bad record; so is a row with a text above `maxRowBytes`.
    */
-  records(columns: readonly string[]): AsyncGenerator<SourceRecord>;
+  records(columns: readonly string[], maxRowBytes: number): AsyncGenerator<SourceRecord>;
 }
 
 /**
@@ -34,22 +34,21 @@ export async function openParquet(path: string, thread: ParquetThread): Promise<
   return {
     columns: file.columns,
     classNames: file.note === undefined ? {} : classNamesOf(file.note),
-    async *records(columns) {
+    async *records(columns, maxRowBytes) {
       for (const [group, rowCount] of file.rowCounts.entries()) {
-        if (rowCount !== 0) yield* groupRecords(path, thread, group, rowCount, columns);
+        if (rowCount !== 0) yield* groupRecords(thread, { kind: 'rows', path, group, columns }, rowCount, maxRowBytes);
       }
     },
   };
 }
 
 async function* groupRecords(
-  path: string,
   thread: ParquetThread,
-  group: number,
+  request: Extract<ParquetRequest, { readonly kind: 'rows' }>,
   rowCount: number,
-  columns: readonly string[],
+  maxRowBytes: number,
 ): AsyncGenerator<SourceRecord> {
-  const request = { kind: 'rows', path, group, columns } as const;
+  const { path, group, columns } = request;
   const place = `${path}: row group ${group}`;
   let row = 0;
   thread.ask(request);
@@ -66,10 +65,14 @@ async function* groupRecords(
     const repaired = new Set(reply.repaired);
     for (let i = 0; i < reply.count; i++, row++) {
       const fields: Record<string, unknown> = Object.create(null);
-      columns.forEach((name, column) => {
-        fields[name] = reply.columns[column]![i];
-      });
-      yield { where: `${place}, row ${row}`, fields, repaired: repaired.has(i) };
+      const where = `${place}, row ${row}`;
+      let long = false;
+      for (let column = 0; column < columns.length; column++) {
+        const value = reply.columns[column]![i];
+        long ||= typeof value === 'string' && value.length > maxRowBytes;
+        fields[columns[column]!] = value;
+      }
+      yield long ? { where, bad: tooLong(maxRowBytes) } : { where, fields, repaired: repaired.has(i) };
     }
   }
 }
