@@ -97,17 +97,40 @@ export function batchesInOrder(lengths: readonly number[], tokenBudget: number):
   return batches.reverse();
 }
 
+/** How well logits say their labels; sums over what was scored. */
+export interface Score {
+  /** Cross-entropy, natural logarithm. */
+  readonly loss: number;
+  /** Labels whose logit is the highest, the first of equals. */
+  readonly correct: number;
+  readonly count: number;
+}
+
+/** The score of one row of logits. */
+export function scoreRow(logits: Float32Array | Float64Array, label: number): Score {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const value of logits) highest = Math.max(highest, value);
+  let mass = 0;
+  for (const value of logits) mass += Math.exp(value - highest);
+  const correct = logits.indexOf(highest) === label ? 1 : 0;
+  return { loss: Math.log(mass) + highest - logits[label]!, correct, count: 1 };
+}
+
+/** Mean cross-entropy and share of right labels of what was scored. */
+export function meanScore(scores: Iterable<Score>): { readonly loss: number; readonly accuracy: number } {
+  let [loss, correct, count] = [0, 0, 0];
+  for (const score of scores) {
+    loss += score.loss;
+    correct += score.correct;
+    count += score.count;
+  }
+  return { loss: loss / count, accuracy: correct / count };
+}
+
 /** Share of right labels and mean cross-entropy (natural logarithm) of `logits` `[examples, classes]`. */
 export function scoreLogits(logits: Float32Array, labels: Int32Array): { accuracy: number; loss: number } {
   const classes = logits.length / labels.length;
-  let correct = 0;
-  let loss = 0;
-  for (const [row, label] of labels.entries()) {
-    const values = logits.subarray(row * classes, (row + 1) * classes);
-    const highest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    const sum = values.reduce((total, value) => total + Math.exp(value - highest), 0);
-    loss += Math.log(sum) + highest - values[label]!;
-    if (values.indexOf(highest) === label) correct++;
-  }
-  return { accuracy: correct / labels.length, loss: loss / labels.length };
+  return meanScore(
+    Array.from(labels, (label, row) => scoreRow(logits.subarray(row * classes, (row + 1) * classes), label)),
+  );
 }

@@ -59,7 +59,6 @@ export interface Evaluation {
 export interface EvaluateOptions {
   /** Tokens of a batch, padding included. */
   readonly tokenBudget: number;
-  readonly signal?: AbortSignal;
 }
 
 /** What is learned: from which examples, by which loss, and what counts as better. Plain functions, so that a user can write one. */

@@ -7,9 +7,11 @@ import {
   bytesOf,
   checkSequenceOptions,
   checkSequences,
+  checkTargets,
+  dataError,
   hashSequences,
   type SequenceOptions,
-  sequenceFeeds,
+  sequenceExamples,
 } from './sequences.ts';
 
 /** Tokenized examples with their class ids. */
@@ -41,18 +43,14 @@ export function classification(options: ClassificationOptions): Task {
   let classes = 0;
   const weightsOf = (labels: readonly number[]) => labels.reduce((sum, label) => sum + exampleWeight(label, loss), 0);
   return {
-    train: {
-      lengths: train.ids.map((ids) => ids.length),
-      feeds(indices, draw) {
-        const { tensors, tokens } = sequenceFeeds(train.ids, indices, options, draw);
-        const labels = indices.map((index) => train.labels[index]!);
-        const targets = float32(targetDistributions(labels, classes, loss), [labels.length, classes]);
-        const taught = loss.kind === 'distillation' && {
-          teacher_logits: rowsOf(train.teacherLogits!, indices, classes),
-        };
-        return { tensors: { ...tensors, targets, ...taught }, tokens, weight: weightsOf(labels) };
-      },
-    },
+    train: sequenceExamples(train.ids, options, (indices) => {
+      const labels = indices.map((index) => train.labels[index]!);
+      const targets = float32(targetDistributions(labels, classes, loss), [labels.length, classes]);
+      const taught = loss.kind === 'distillation' && {
+        teacher_logits: rowsOf(train.teacherLogits!, indices, classes),
+      };
+      return { tensors: { targets, ...taught }, weight: weightsOf(labels) };
+    }),
     appendLoss(g, model, scale) {
       classes = outputDims(model, output, ['batch', 'labels'])[1]!;
       checkClassWeights(loss, classes);
@@ -70,8 +68,8 @@ export function classification(options: ClassificationOptions): Task {
         `expected ${wanted} teacher logits for distillation, got ${train.teacherLogits?.length ?? 'none'}`,
       );
     },
-    async evaluate(engine, { tokenBudget, signal }) {
-      const padding = { tokenBudget, output, ...(padId !== undefined && { padId }), ...(signal && { signal }) };
+    async evaluate(engine, { tokenBudget }) {
+      const padding = { tokenBudget, output, ...(padId !== undefined && { padId }) };
       const logits = await predictLogits(engine, validation.ids, padding);
       const { loss: mean, accuracy } = scoreLogits(logits, validation.labels);
       return { loss: mean, metrics: { accuracy } };
@@ -90,7 +88,7 @@ export function classification(options: ClassificationOptions): Task {
 }
 
 function checkLabels(name: string, { ids, labels }: TrainingData, classes: number): void {
-  if (labels.length !== ids.length) throw dataError(name, `expected ${ids.length} labels, got ${labels.length}`);
+  checkTargets(name, 'labels', labels.length, ids.length);
   const wrong = labels.findIndex((label) => label < 0 || label >= classes);
   if (wrong >= 0) throw dataError(name, `example ${wrong}: expected a label below ${classes}, got ${labels[wrong]}`);
 }
@@ -99,10 +97,6 @@ function checkClassWeights(loss: Loss, classes: number): void {
   const weights = loss.kind === 'cross-entropy' ? loss.classWeights : undefined;
   if (weights === undefined || weights.length === classes) return;
   throw new SlmError('TRAIN_OPTIONS', `train: expected ${classes} class weights, got ${weights.length}`);
-}
-
-function dataError(name: string, message: string): SlmError {
-  return new SlmError('TRAIN_DATA', `${name} data: ${message}`);
 }
 
 function rowsOf(logits: Float32Array, indices: readonly number[], classes: number) {

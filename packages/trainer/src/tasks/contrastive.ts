@@ -1,10 +1,11 @@
 import { int64, SlmError, scalar } from '@slm-compress/onnx';
-import { predictLogits } from '../predict.ts';
+import { meanScore, predictLogits, scoreRow } from '../predict.ts';
 import type { Task } from '../task.ts';
 import { outputDims } from './outputs.ts';
 import {
   checkSequenceOptions,
   checkSequences,
+  checkTargets,
   hashSequences,
   type SequenceOptions,
   sequenceFeeds,
@@ -66,27 +67,21 @@ export function contrastive(options: ContrastiveOptions): Task {
       for (const [name, { anchors, positives }] of Object.entries({ train, validation })) {
         checkSequences(`${name} anchors`, anchors, maxPositions);
         checkSequences(`${name} positives`, positives, maxPositions);
-        if (anchors.length === positives.length) continue;
-        throw new SlmError('TRAIN_DATA', `${name} data: expected ${anchors.length} positives, got ${positives.length}`);
+        checkTargets(name, 'positives', positives.length, anchors.length);
       }
     },
-    async evaluate(engine, { tokenBudget, signal }) {
+    async evaluate(engine, { tokenBudget }) {
       const { anchors, positives } = validation;
-      const settings = { padId, tokenBudget, output, ...(signal && { signal }) };
-      const made = await predictLogits(engine, [...anchors, ...positives], settings);
+      const made = await predictLogits(engine, [...anchors, ...positives], { padId, tokenBudget, output });
       const count = anchors.length;
       const width = made.length / (2 * count);
       const row = (index: number) => made.subarray(index * width, (index + 1) * width);
-      let loss = 0;
-      let nearest = 0;
-      for (let i = 0; i < count; i++) {
+      const scores = anchors.map((_, i) => {
         const similarities = Float64Array.from({ length: count }, (_, j) => dot(row(i), row(count + j)) / temperature);
-        const highest = similarities.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-        const mass = similarities.reduce((sum, value) => sum + Math.exp(value - highest), 0);
-        loss += Math.log(mass) + highest - similarities[i]!;
-        if (similarities.indexOf(highest) === i) nearest++;
-      }
-      return { loss: loss / count, metrics: { accuracy: nearest / count } };
+        return scoreRow(similarities, i);
+      });
+      const { loss, accuracy } = meanScore(scores);
+      return { loss, metrics: { accuracy } };
     },
     better: (a, b) => a.loss < b.loss,
     hash(update) {

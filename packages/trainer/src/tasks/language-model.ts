@@ -1,9 +1,10 @@
 import type { GraphBuilder, Model, Tensor, Tensors } from '@slm-compress/onnx';
 import { createGraphBuilder, float32, int64, removeDeadNodes, SlmError } from '@slm-compress/onnx';
 import { IGNORED_LABEL } from '@slm-compress/text';
-import { batchesInOrder, inParallel } from '../predict.ts';
+import { batchesInOrder, inParallel, meanScore } from '../predict.ts';
 import type { Draw, Task } from '../task.ts';
 import { appendVocabularyLoss } from '../vocabulary-loss.ts';
+import { checkCount } from './sequences.ts';
 
 /** Token sequences with the tokens to predict. */
 export interface LabelledSequences {
@@ -54,15 +55,20 @@ export function languageModel(options: LanguageModelOptions): Task {
     const made = predictions(labels!, kind, chunk, vocabulary);
     return { tensors: { ...inputs, ...made.tensors }, tokens, weight: made.count };
   };
-  const head = (model: Model) => ({ ...headOf(model, hidden, weight), weight, ...(bias !== undefined && { bias }) });
+  const headOf = (model: Model) => ({
+    ...headSizes(model, hidden, weight),
+    weight,
+    ...(bias !== undefined && { bias }),
+  });
   return {
     train: { lengths: train.lengths, feeds: (indices, draw) => feedsOf(train, indices, draw) },
     appendLoss(g, model, scale) {
-      vocabulary = headOf(model, hidden, weight).vocabulary;
+      const head = headOf(model);
+      vocabulary = head.vocabulary;
       chunk = options.chunk ?? Math.max(64, Math.floor(2 ** 23 / vocabulary));
-      const { weights, ...read } = gatherPredictions(g, hidden, head(model).width);
+      const { weights, ...read } = gatherPredictions(g, hidden, head.width);
       const scaled = g.op('Mul', [weights, scale], {}, { name: 'prediction/scaled' });
-      const made = appendVocabularyLoss(g, { ...head(model), ...read, weights: scaled }, true);
+      const made = appendVocabularyLoss(g, { ...head, ...read, weights: scaled }, true);
       const gradients = made.gradients!;
       const ofBias = bias !== undefined && [
         { parameter: bias, gradient: gradients.bias! },
@@ -80,32 +86,26 @@ export function languageModel(options: LanguageModelOptions): Task {
     },
     check() {
       for (const [name, { lengths }] of Object.entries({ train, validation })) {
-        if (lengths.length === 0)
-          throw new SlmError('TRAIN_DATA', `${name} data: expected at least one example, got none`);
+        checkCount(name, lengths.length);
       }
     },
     evaluationModel(model) {
       const g = createGraphBuilder('evaluation', { ...model.graph, outputs: [] });
-      const made = appendVocabularyLoss(
-        g,
-        { ...head(model), ...gatherPredictions(g, hidden, head(model).width) },
-        false,
-      );
+      const head = headOf(model);
+      const made = appendVocabularyLoss(g, { ...head, ...gatherPredictions(g, hidden, head.width) }, false);
       g.output(made.loss, 'float32', [], 'loss');
       g.output(made.correct!, 'float32', [], 'correct');
       return removeDeadNodes.run({ ...model, graph: g.graph() }).model;
     },
-    async evaluate(engine, { tokenBudget, signal }) {
+    async evaluate(engine, { tokenBudget }) {
       const batches = batchesInOrder(validation.lengths, tokenBudget);
-      const limits = { concurrency: 4, ...(signal && { signal }) };
-      const sums = await inParallel(batches, limits, async (batch) => {
+      const scores = await inParallel(batches, { concurrency: 4 }, async (batch) => {
         const { tensors, weight: count } = feedsOf(validation, batch);
         const made = await engine.run(tensors, { outputs: ['loss', 'correct'] });
         return { loss: Number(made.loss!.data[0]), correct: Number(made.correct!.data[0]), count };
       });
-      const total = (key: 'loss' | 'correct' | 'count') => sums.reduce((sum, made) => sum + made[key], 0);
-      const loss = total('loss') / total('count');
-      return { loss, metrics: { perplexity: Math.exp(loss), accuracy: total('correct') / total('count') } };
+      const { loss, accuracy } = meanScore(scores);
+      return { loss, metrics: { perplexity: Math.exp(loss), accuracy } };
     },
     better: (a, b) => a.loss < b.loss,
     hash(update) {
@@ -126,7 +126,11 @@ function gatherPredictions(g: GraphBuilder, hidden: string, width: number) {
   });
 }
 
-function headOf(model: Model, hidden: string, weight: string): { readonly vocabulary: number; readonly width: number } {
+function headSizes(
+  model: Model,
+  hidden: string,
+  weight: string,
+): { readonly vocabulary: number; readonly width: number } {
   const { outputs, types, initializers } = model.graph;
   const known = outputs.some(({ name }) => name === hidden) || types.has(hidden);
   const dims = initializers.get(weight)?.dims;

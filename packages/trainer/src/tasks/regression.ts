@@ -7,9 +7,11 @@ import {
   bytesOf,
   checkSequenceOptions,
   checkSequences,
+  checkTargets,
+  dataError,
   hashSequences,
   type SequenceOptions,
-  sequenceFeeds,
+  sequenceExamples,
 } from './sequences.ts';
 
 /** Tokenized texts with a number each. */
@@ -33,17 +35,10 @@ export function regression(options: RegressionOptions): Task {
   const { train, validation, output = 'logits', padId = 0, tokenDropout = 0, maskId } = options;
   checkSequenceOptions(options);
   return {
-    train: {
-      lengths: train.ids.map((ids) => ids.length),
-      feeds(indices, draw) {
-        const { tensors, tokens } = sequenceFeeds(train.ids, indices, options, draw);
-        const targets = float32(
-          Float32Array.from(indices, (index) => train.scores[index]!),
-          [indices.length, 1],
-        );
-        return { tensors: { ...tensors, targets }, tokens, weight: indices.length };
-      },
-    },
+    train: sequenceExamples(train.ids, options, (indices) => {
+      const scores = Float32Array.from(indices, (index) => train.scores[index]!);
+      return { tensors: { targets: float32(scores, [indices.length, 1]) }, weight: indices.length };
+    }),
     appendLoss(g, model, scale) {
       const width = outputDims(model, output, ['batch', '1'])[1];
       if (width !== 1) {
@@ -59,21 +54,13 @@ export function regression(options: RegressionOptions): Task {
     check({ maxPositions }) {
       for (const [name, { ids, scores }] of Object.entries({ train, validation })) {
         checkSequences(name, ids, maxPositions);
+        checkTargets(name, 'scores', scores.length, ids.length);
         const wrong = scores.findIndex((score) => !Number.isFinite(score));
-        const fail = (message: string) => {
-          throw new SlmError('TRAIN_DATA', `${name} data: ${message}`);
-        };
-        if (scores.length !== ids.length) fail(`expected ${ids.length} scores, got ${scores.length}`);
-        if (wrong >= 0) fail(`example ${wrong}: expected a finite score, got ${scores[wrong]}`);
+        if (wrong >= 0) throw dataError(name, `example ${wrong}: expected a finite score, got ${scores[wrong]}`);
       }
     },
-    async evaluate(engine, { tokenBudget, signal }) {
-      const made = await predictLogits(engine, validation.ids, {
-        padId,
-        tokenBudget,
-        output,
-        ...(signal && { signal }),
-      });
+    async evaluate(engine, { tokenBudget }) {
+      const made = await predictLogits(engine, validation.ids, { padId, tokenBudget, output });
       const squares = made.reduce((sum, value, i) => sum + (value - validation.scores[i]!) ** 2, 0);
       return { loss: squares / made.length, metrics: { spearman: spearman([...validation.scores], [...made]) } };
     },

@@ -1,7 +1,7 @@
 import type { Rng, Tensors } from '@slm-compress/onnx';
 import { createRng, SlmError } from '@slm-compress/onnx';
 import { padBatch } from '@slm-compress/text';
-import type { Draw } from '../task.ts';
+import type { Draw, ExampleFeeds, Examples } from '../task.ts';
 
 /** How tokenized texts become batches. */
 export interface SequenceOptions {
@@ -29,15 +29,44 @@ export function checkSequenceOptions({ tokenDropout = 0, maskId }: SequenceOptio
 
 /** Throws `TRAIN_DATA` for texts that are none, empty, or longer than the model takes; `name` starts the message. */
 export function checkSequences(name: string, ids: readonly Int32Array[], maxPositions: number | undefined): void {
-  const fail = (message: string) => {
-    throw new SlmError('TRAIN_DATA', `${name} data: ${message}`);
-  };
-  if (ids.length === 0) fail('expected at least one example, got none');
+  checkCount(name, ids.length);
   const empty = ids.findIndex((row) => row.length === 0);
-  if (empty >= 0) fail(`example ${empty}: expected at least one token, got none`);
+  if (empty >= 0) throw dataError(name, `example ${empty}: expected at least one token, got none`);
   const limit = maxPositions ?? Number.POSITIVE_INFINITY;
   const long = ids.findIndex((row) => row.length > limit);
-  if (long >= 0) fail(`example ${long}: expected at most ${limit} tokens, got ${ids[long]!.length} (truncate it)`);
+  if (long < 0) return;
+  throw dataError(name, `example ${long}: expected at most ${limit} tokens, got ${ids[long]!.length} (truncate it)`);
+}
+
+/** Throws `TRAIN_DATA` for no examples. */
+export function checkCount(name: string, count: number): void {
+  if (count === 0) throw dataError(name, 'expected at least one example, got none');
+}
+
+/** Throws `TRAIN_DATA` unless there is one target an example. */
+export function checkTargets(name: string, kind: string, got: number, examples: number): void {
+  if (got !== examples) throw dataError(name, `expected ${examples} ${kind}, got ${got}`);
+}
+
+/** The error `TRAIN_DATA` of a part of the data: `train`, `validation`. */
+export function dataError(name: string, message: string): SlmError {
+  return new SlmError('TRAIN_DATA', `${name} data: ${message}`);
+}
+
+/** Texts as examples; `targets` gives what else the loss reads and what the examples weigh. */
+export function sequenceExamples(
+  ids: readonly Int32Array[],
+  options: SequenceOptions,
+  targets: (indices: readonly number[]) => Pick<ExampleFeeds, 'tensors' | 'weight'>,
+): Examples {
+  return {
+    lengths: ids.map((row) => row.length),
+    feeds(indices, draw) {
+      const { tensors, tokens } = sequenceFeeds(ids, indices, options, draw);
+      const own = targets(indices);
+      return { tensors: { ...tensors, ...own.tensors }, tokens, weight: own.weight };
+    },
+  };
 }
 
 /** `input_ids` and `attention_mask` of some texts, padded to the longest, with dropped tokens where the options say so. */

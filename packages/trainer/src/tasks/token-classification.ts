@@ -1,16 +1,16 @@
-import type { Model } from '@slm-compress/onnx';
-import { float32, int64, SlmError } from '@slm-compress/onnx';
+import { float32, int64 } from '@slm-compress/onnx';
 import { IGNORED_LABEL, padBatch } from '@slm-compress/text';
-import { batchesInOrder, inParallel } from '../predict.ts';
+import { batchesInOrder, inParallel, meanScore, scoreRow } from '../predict.ts';
 import type { Task } from '../task.ts';
 import { outputDims } from './outputs.ts';
 import {
   bytesOf,
   checkSequenceOptions,
   checkSequences,
+  dataError,
   hashSequences,
   type SequenceOptions,
-  sequenceFeeds,
+  sequenceExamples,
 } from './sequences.ts';
 
 /** Tokenized texts with a class for every token. */
@@ -37,27 +37,18 @@ export function tokenClassification(options: TokenClassificationOptions): Task {
   let classes = 0;
   const labelled = (labels: Int32Array) => labels.reduce((sum, label) => sum + (label === IGNORED_LABEL ? 0 : 1), 0);
   return {
-    train: {
-      lengths: train.ids.map((ids) => ids.length),
-      feeds(indices, draw) {
-        const { tensors, tokens } = sequenceFeeds(train.ids, indices, options, draw);
-        const rows = indices.map((index) => train.labels[index]!);
-        const { inputIds } = padBatch(rows, { padId: IGNORED_LABEL });
-        const targets = Array.from(inputIds.data as BigInt64Array, Number);
-        const weights = Float32Array.from(targets, (label) => (label === IGNORED_LABEL ? 0 : 1));
-        const classIds = targets.map((label) => (label === IGNORED_LABEL ? 0 : label));
-        return {
-          tensors: {
-            ...tensors,
-            targets: int64(classIds, inputIds.dims),
-            target_weights: float32(weights, inputIds.dims),
-          },
-          tokens,
-          weight: rows.reduce((sum, labels) => sum + labelled(labels), 0),
-        };
-      },
-    },
-    appendLoss(g, model: Model, scale) {
+    train: sequenceExamples(train.ids, options, (indices) => {
+      const rows = indices.map((index) => train.labels[index]!);
+      const { inputIds } = padBatch(rows, { padId: IGNORED_LABEL });
+      const targets = Array.from(inputIds.data as BigInt64Array, Number);
+      const weights = Float32Array.from(targets, (label) => (label === IGNORED_LABEL ? 0 : 1));
+      const classIds = targets.map((label) => (label === IGNORED_LABEL ? 0 : label));
+      return {
+        tensors: { targets: int64(classIds, inputIds.dims), target_weights: float32(weights, inputIds.dims) },
+        weight: rows.reduce((sum, labels) => sum + labelled(labels), 0),
+      };
+    }),
+    appendLoss(g, model, scale) {
       classes = outputDims(model, output, ['batch', 'sequence', 'labels'])[2]!;
       return g.scope('loss/', () => {
         const targets = g.input('targets', 'int64', ['batch', 'sequence']);
@@ -77,38 +68,36 @@ export function tokenClassification(options: TokenClassificationOptions): Task {
         const outside = labels.findIndex((row) =>
           row.some((label) => label !== IGNORED_LABEL && !(label >= 0 && label < classes)),
         );
-        const fail = (message: string) => {
-          throw new SlmError('TRAIN_DATA', `${name} data: ${message}`);
-        };
-        if (wrong >= 0)
-          fail(`example ${wrong}: expected ${ids[wrong]!.length} labels, got ${labels[wrong]?.length ?? 'none'}`);
-        if (outside >= 0) fail(`example ${outside}: expected labels below ${classes} or ${IGNORED_LABEL}`);
-        if (!labels.some((row) => labelled(row) > 0)) fail('expected a labelled token, got none');
+        if (wrong >= 0) {
+          const got = labels[wrong]?.length ?? 'none';
+          throw dataError(name, `example ${wrong}: expected ${ids[wrong]!.length} labels, got ${got}`);
+        }
+        if (outside >= 0)
+          throw dataError(name, `example ${outside}: expected labels below ${classes} or ${IGNORED_LABEL}`);
+        if (!labels.some((row) => labelled(row) > 0)) throw dataError(name, 'expected a labelled token, got none');
       }
     },
-    async evaluate(engine, { tokenBudget, signal }) {
+    async evaluate(engine, { tokenBudget }) {
       const batches = batchesInOrder(
         validation.ids.map((ids) => ids.length),
         tokenBudget,
       );
-      const sums = await inParallel(batches, { concurrency: 4, ...(signal && { signal }) }, async (batch) => {
+      const scores = await inParallel(batches, { concurrency: 4 }, async (batch) => {
         const rows = batch.map((index) => validation.ids[index]!);
         const { inputIds, attentionMask } = padBatch(rows, { padId });
         const feeds = { input_ids: inputIds, attention_mask: attentionMask };
         const made = (await engine.run(feeds, { outputs: [output] }))[output]!;
         const length = made.dims[1]!;
-        const sum = { loss: 0, correct: 0, count: 0 };
-        for (const [row, index] of batch.entries()) {
-          for (const [at, label] of validation.labels[index]!.entries()) {
-            if (label === IGNORED_LABEL) continue;
+        const logits = made.data as Float32Array;
+        return batch.flatMap((index, row) =>
+          Array.from(validation.labels[index]!).flatMap((label, at) => {
             const from = (row * length + at) * classes;
-            score(sum, (made.data as Float32Array).subarray(from, from + classes), label);
-          }
-        }
-        return sum;
+            return label === IGNORED_LABEL ? [] : scoreRow(logits.subarray(from, from + classes), label);
+          }),
+        );
       });
-      const total = (key: 'loss' | 'correct' | 'count') => sums.reduce((sum, made) => sum + made[key], 0);
-      return { loss: total('loss') / total('count'), metrics: { accuracy: total('correct') / total('count') } };
+      const { loss, accuracy } = meanScore(scores.flat());
+      return { loss, metrics: { accuracy } };
     },
     better: (a, b) => a.loss < b.loss,
     hash(update) {
@@ -119,12 +108,4 @@ export function tokenClassification(options: TokenClassificationOptions): Task {
       }
     },
   };
-}
-
-function score(sum: { loss: number; correct: number; count: number }, logits: Float32Array, label: number): void {
-  const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const mass = logits.reduce((total, value) => total + Math.exp(value - highest), 0);
-  sum.loss += Math.log(mass) + highest - logits[label]!;
-  if (logits.indexOf(highest) === label) sum.correct++;
-  sum.count++;
 }
