@@ -33,7 +33,7 @@ export interface OptimizerState {
 }
 
 export interface StateOptions<T> {
-  /** Most gathered rows of one shard. */
+  /** Gathered rows that are added at once; shards may have more. */
   readonly rows: number;
   readonly optimizer: ResolvedOptimizer;
   /** Of every parameter, by name. */
@@ -114,10 +114,14 @@ export function openOptimizerState<T>(
   };
   const addRows = (parameter: StepParameter, data: Float32Array, indices: Tensor) => {
     const list = indices.data as BigInt64Array;
-    for (let i = 0; i < list.length; i++) idsView[i] = Number(list[i]);
-    scratchView.set(data);
+    const width = widthOf(parameter);
     const table = gradients.offset + offsets.get(parameter.name)! * 4;
-    kernels.scatterAddRows(table, ids.offset, scratch.offset, list.length, widthOf(parameter));
+    for (let from = 0; from < list.length; from += rows) {
+      const piece = list.subarray(from, from + rows);
+      for (let i = 0; i < piece.length; i++) idsView[i] = Number(piece[i]);
+      scratchView.set(data.subarray(from * width, (from + piece.length) * width));
+      kernels.scatterAddRows(table, ids.offset, scratch.offset, piece.length, width);
+    }
   };
 
   const state: OptimizerState = {

@@ -141,6 +141,23 @@ test('learns which token follows which', async () => {
   expect(best.metrics.perplexity).toBeLessThan(1.1);
 });
 
+test('a text as long as a batch, of which every token is predicted, in chunks that do not come out even', async () => {
+  const rows = [Int32Array.from({ length: 31 }, (_, at) => at % V)];
+  const sequences: LabelledSequences = {
+    lengths: [31],
+    batch() {
+      const tensor = int64([...rows[0]!], [1, 31]);
+      return { tensors: { input_ids: tensor, labels: tensor }, tokens: 31 };
+    },
+    hash: () => undefined,
+  };
+  const task = languageModel({ kind: 'masked', train: sequences, validation: sequences, weight: 'table', chunk: 4 });
+  const frozen = [{ match: 'bias', frozen: true }];
+  const settings = { workers: 1, shards: 1, epochs: 2, tokenBudget: 31, dropout: 0, parameterRules: frozen, seed: 1 };
+  const { history } = await drain({ model: bigrams({ tied: true }), task, openPool, learningRate: 0.01, ...settings });
+  expect(history[1]!.validationLoss).toBeLessThan(history[0]!.validationLoss);
+});
+
 test.each([
   [{ weight: 'nothing' }, 'STEP_MODEL', 'nothing missing'],
   [{ hidden: 'states', weight: 'table' }, 'STEP_MODEL', 'no value states'],
