@@ -1,5 +1,6 @@
 import { characterClasses as classes } from './character-classes.ts';
 import { isSpace } from './normalizers.ts';
+import { literalPattern } from './patterns.ts';
 
 /** A token that is found in a text as it is, whatever the model. */
 export interface AddedToken {
@@ -30,7 +31,7 @@ export function addedTokenFinder(
   );
   if (tokens.size === 0) return (text, visit) => visit(0, text.length, undefined);
   const contents = [...tokens.keys()].sort((x, y) => y.length - x.length);
-  const pattern = new RegExp(contents.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'gu');
+  const pattern = new RegExp(contents.map(literalPattern).join('|'), 'gu');
   return (text, visit) => {
     let at = 0;
     for (let from = 0; ; ) {

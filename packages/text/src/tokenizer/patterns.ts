@@ -98,6 +98,11 @@ export function translatePattern(pattern: string): RegExp | undefined {
   }
 }
 
+/** The source of a regular expression that matches just this text. */
+export function literalPattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+}
+
 /** A regular expression that is compiled now, for any text: what is too large is known before it is used. */
 export function compilePattern(source: string, flags: string): RegExp {
   const pattern = new RegExp(source, flags);
