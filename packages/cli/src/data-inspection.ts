@@ -35,10 +35,18 @@ export interface InspectOptions {
 
 /** Inspects a file, pattern or folder of data, or the data of a recipe. */
 export async function inspectPath(path: string, options: InspectOptions = {}): Promise<InspectedData> {
-  const { text, label, tokenizer: folder, ...others } = options;
   const inputs = /\.ya?ml$/i.test(path) ? await recipeInputs(path) : await pathInputs(path);
+  return inspectInputs(inputs, await findColumns(inputs[0]!), options);
+}
+
+/** Inspects inputs, of the first of which the columns are `found`. */
+export async function inspectInputs(
+  inputs: readonly InspectedInput[],
+  found: FoundColumns,
+  options: InspectOptions = {},
+): Promise<InspectedData> {
+  const { text, label, tokenizer: folder, ...others } = options;
   const named = { ...(text === undefined ? {} : { text }), ...(label === undefined ? {} : { label }) };
-  const found = await findColumns(inputs[0]!);
   const given = { ...inputs[0]!.columns, ...named };
   const read = { ...likelyColumns(found), ...given };
   const tokenizer = folder === undefined ? undefined : await loadTokenizer(folder);
@@ -61,7 +69,7 @@ export function likelyColumns({ columns, texts, labels }: FoundColumns): RowColu
 }
 
 /** The inputs that a path stands for: one, or of a folder with parts one each, `train` first. */
-export async function pathInputs(path: string): Promise<readonly (InspectedInput & { readonly part?: string })[]> {
+export async function pathInputs(path: string): Promise<readonly InspectedInput[]> {
   const parts = Object.entries(await folderParts(path));
   return parts.length > 1 ? parts.map(([part, split]) => ({ path, split, part })) : [{ path }];
 }

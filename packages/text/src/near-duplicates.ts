@@ -7,7 +7,7 @@ import { createBanding } from './duplicates/min-hash.ts';
 import { createNumberList } from './duplicates/number-list.ts';
 import { createRecordStore } from './duplicates/record-store.ts';
 import { createRunSorter } from './duplicates/run-sorter.ts';
-import { createShingler, jaccard, type ShingleKind } from './duplicates/shingles.ts';
+import { createShingler, type ShingleKind, similarityFrom } from './duplicates/shingles.ts';
 
 /** Two texts, `a < b`, and the Jaccard similarity of their shingles. */
 export interface NearDuplicatePair {
@@ -136,10 +136,8 @@ export async function createNearDuplicates(options: NearDuplicatesOptions = {}):
     let candidates = 0;
     const comparePair = (a: number, b: number): void => {
       candidates++;
-      const [x, y] = [setOf(a), setOf(b)];
-      if (Math.min(x.length, y.length) < threshold * Math.max(x.length, y.length) - 1e-9) return;
-      const similarity = jaccard(x, y);
-      if (similarity < threshold) return;
+      const similarity = similarityFrom(setOf(a), setOf(b), threshold);
+      if (similarity === undefined) return;
       pairs.push({ a: firsts.at(a), b: firsts.at(b), similarity });
       groups.unite(a, b);
     };

@@ -11,7 +11,6 @@ import {
   type TruncationDefaults,
   templateEncoder,
   type WindowOptions,
-  wellFormed,
 } from './tokenizer/encode-text.ts';
 import type { Component } from './tokenizer/normalizers.ts';
 import { createPipeline, type Pieces } from './tokenizer/pipeline.ts';
@@ -19,6 +18,7 @@ import { createTemplate } from './tokenizer/post-processor.ts';
 import { readTokenizerFolder, type TokenizerSources } from './tokenizer/read-folder.ts';
 import type { Side, TruncationStrategy } from './tokenizer/truncation.ts';
 import { type Vocabulary, vocabularyOf } from './tokenizer/vocabulary.ts';
+import { wellFormed } from './well-formed.ts';
 
 /** Turns texts into ids. */
 export interface Tokenizer {

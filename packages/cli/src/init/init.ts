@@ -4,7 +4,7 @@ import { parseRecipe, type Recipe, type RecipeSize, recipeText, reservedNames } 
 import { SlmError } from '@slm-compress/onnx';
 import { findColumns } from '@slm-compress/text';
 import writeFileAtomic from 'write-file-atomic';
-import { type InspectedData, inspectPath, likelyColumns, pathInputs } from '../data-inspection.ts';
+import { type InspectedData, inspectInputs, likelyColumns, pathInputs } from '../data-inspection.ts';
 import { outError } from '../tasks/check-out.ts';
 import type { Asker } from './ask.ts';
 import { checkClasses } from './check-classes.ts';
@@ -49,7 +49,7 @@ export async function init(options: InitOptions): Promise<WrittenRecipe | undefi
   const inputs = await pathInputs(data);
   const found = await findColumns(inputs[0]!);
   const chosen = await chooseColumns(data, found, options, asker);
-  const inspection = await inspectPath(data, {
+  const inspection = await inspectInputs(inputs, found, {
     ...chosen,
     sample: sampled,
     seed,

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { SlmError } from '@slm-compress/onnx';
+import { readFully } from '../read-fully.ts';
 
 /**
  * Token ids of many examples in shared memory: any number of threads read one copy. 4 bytes a token (8 with labels) and
@@ -15,8 +16,8 @@ export interface SharedTokens {
 }
 
 /**
- * Token ids of a corpus in a file that `tokenizeCorpus` wrote, read row by row: 8 bytes of memory an example, none a
- * token. Any number of threads share it.
+ * Token ids of a corpus in a file, one after another as integers of the machine's byte order, read row by row: 8 bytes of memory
+ * an example, none a token. Any number of threads share it.
  */
 export interface StoredTokens {
   readonly path: string;
@@ -105,8 +106,7 @@ function readRows({ path, width }: StoredTokens, ranges: readonly (readonly [num
     file = opened;
     return ranges.map(([start, end]) => {
       const row = new (width === 2 ? Uint16Array : Int32Array)(end - start);
-      const read = readSync(opened, row, 0, row.byteLength, start * width);
-      if (read < row.byteLength) throw new Error(`${read} bytes of ${row.byteLength} at id ${start}`);
+      readFully(opened, row, start * width);
       return Int32Array.from(row);
     });
   } catch (cause) {

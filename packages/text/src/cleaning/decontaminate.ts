@@ -4,7 +4,7 @@ import { normalForm } from '../duplicates/exact-duplicates.ts';
 import { createHashTable } from '../duplicates/hash-table.ts';
 import { createNumberList } from '../duplicates/number-list.ts';
 import { createRecordStore } from '../duplicates/record-store.ts';
-import { createShingler, jaccard, lowBits, type ShingleKind } from '../duplicates/shingles.ts';
+import { createShingler, lowBits, type ShingleKind, similarityFrom } from '../duplicates/shingles.ts';
 
 /** A training row that a test text occurs in. */
 export interface Contamination {
@@ -130,10 +130,8 @@ export async function createDecontaminator(
       for (const other of index.find(shingle)) {
         if (seen.has(other)) continue;
         seen.add(other);
-        const set = sets.get(other);
-        if (Math.min(own.length, set.length) < threshold * Math.max(own.length, set.length) - 1e-9) continue;
-        const similarity = jaccard(own, set);
-        if (similarity < threshold || similarity < best.similarity) continue;
+        const similarity = similarityFrom(own, sets.get(other), threshold);
+        if (similarity === undefined || similarity < best.similarity) continue;
         if (similarity > best.similarity || other < best.test) best = { test: other, similarity };
       }
     }

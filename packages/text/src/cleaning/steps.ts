@@ -1,5 +1,7 @@
 import { SlmError } from '@slm-compress/onnx';
 import { htmlToText } from '../html.ts';
+import { wellFormed } from '../well-formed.ts';
+import { wordsOf } from '../words-of.ts';
 import { repairMojibake } from './mojibake.ts';
 import { englishStopWords } from './stop-words.ts';
 import { cutAt, normalizeSpace } from './white-space.ts';
@@ -100,7 +102,7 @@ export function textStep(step: CleaningStep, detect: (text: string) => string | 
     case 'mojibake':
       return repairMojibake;
     case 'unicode':
-      return (text) => text.replace(/\p{Cs}/gu, '\ufffd').normalize(step.form ?? 'NFC');
+      return (text) => wellFormed(text).normalize(step.form ?? 'NFC');
     case 'invisible':
       return removeInvisible;
     case 'white-space':
@@ -211,10 +213,6 @@ function longestRun(text: string): number {
     start = i;
   }
   return longest;
-}
-
-function wordsOf(text: string): readonly string[] {
-  return text.match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
 }
 
 function within(value: number, range: Range | undefined): boolean {

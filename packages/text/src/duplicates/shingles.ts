@@ -1,4 +1,5 @@
 import xxhash from 'xxhash-wasm';
+import { wordsOf as spacedWords } from '../words-of.ts';
 
 /**
  * What shingles are made of: `words` in all scripts, or `by-script`, where scripts that are written without spaces between words
@@ -23,7 +24,6 @@ const runs = new RegExp(
   'gv',
 );
 const anyUnspaced = new RegExp(unspaced, 'v');
-const words = /[\p{L}\p{N}\p{M}]+/gu;
 
 /** Words whose hashes are remembered. */
 const remembered = 2 ** 17;
@@ -79,7 +79,10 @@ function mix(a: number, b: number, c: number): number {
 }
 
 function wordsOf(text: string, kind: ShingleKind): readonly string[] {
-  if (kind === 'words' || !anyUnspaced.test(text)) return text.match(words) ?? (text === '' ? [] : [text]);
+  if (kind === 'words' || !anyUnspaced.test(text)) {
+    const words = spacedWords(text);
+    return words.length > 0 || text === '' ? words : [text];
+  }
   const found: string[] = [];
   for (const match of text.matchAll(runs)) {
     if (match.groups!.unspaced === undefined) {
@@ -118,4 +121,11 @@ export function jaccard(a: Float64Array, b: Float64Array): number {
   }
   const union = a.length + b.length - common;
   return union === 0 ? 1 : common / union;
+}
+
+/** {@link jaccard}, where it is at least `threshold`; sets whose sizes rule that out are not compared. */
+export function similarityFrom(a: Float64Array, b: Float64Array, threshold: number): number | undefined {
+  if (Math.min(a.length, b.length) < threshold * Math.max(a.length, b.length) - 1e-9) return undefined;
+  const similarity = jaccard(a, b);
+  return similarity < threshold ? undefined : similarity;
 }

@@ -1,7 +1,8 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
+import { readFully } from '../read-fully.ts';
 
 /** A temporary file that is written at its end and read anywhere. */
 export interface SpillFile {
@@ -46,13 +47,7 @@ export function openSpillFile(folder = tmpdir()): SpillFile {
       size += data.byteLength;
       return start;
     },
-    read(offset, into) {
-      for (let done = 0; done < into.byteLength; ) {
-        const count = readSync(descriptor, into, done, into.byteLength - done, offset + done);
-        if (count === 0) throw new Error(`internal: spill file: expected ${into.byteLength} bytes, got ${done}`);
-        done += count;
-      }
-    },
+    read: (offset, into) => readFully(descriptor, into, offset),
     close() {
       if (!open) return;
       open = false;

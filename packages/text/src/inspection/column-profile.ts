@@ -1,4 +1,5 @@
 import { excerpt } from '../sources/record.ts';
+import { wordsOf } from '../words-of.ts';
 
 /**
  * What a column holds: `text` to read; `category`, few values that repeat; `number`, many; `list`, several values a row;
@@ -109,7 +110,7 @@ export function createColumnCollector(name: string): ColumnCollector {
       last = number;
       characters += text.length;
       const head = text.slice(0, 10_000);
-      wordCount += (head.match(/[\p{L}\p{N}\p{M}]+/gu)?.length ?? 0) * (text.length / Math.max(1, head.length));
+      wordCount += wordsOf(head).length * (text.length / Math.max(1, head.length));
       if (values.size < distinctCap) {
         const key = text.slice(0, 200);
         values.set(key, (values.get(key) ?? 0) + 1);

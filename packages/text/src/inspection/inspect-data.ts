@@ -7,6 +7,7 @@ import { type InputAccount, openRows, type RowInput } from '../sources/open-rows
 import { reservoir } from '../sources/sampling.ts';
 import type { TextRow } from '../sources/text-row.ts';
 import type { TextTokenizer } from '../tokenizer.ts';
+import { wordsOf } from '../words-of.ts';
 import { adviceFor, usualLengths } from './advice.ts';
 import { tryCleaning } from './cleaning-trials.ts';
 import type { ClassBalance, DataInspection, LengthExample, SplitLeak } from './data-inspection.ts';
@@ -138,7 +139,7 @@ function createTotals(
       rows++;
       if (label === undefined) unlabelled++;
       else labels.set(label, (labels.get(label) ?? 0) + 1);
-      const wordCount = text.match(/[\p{L}\p{N}\p{M}]+/gu)?.length ?? 0;
+      const wordCount = wordsOf(text).length;
       characters.add(text.length);
       words.add(wordCount);
       wordTotal += wordCount;

@@ -1,7 +1,9 @@
 import { isSlmError } from '@slm-compress/onnx';
 import { createPipeline } from '../tokenizer/pipeline.ts';
 import type { TextTokenizer } from '../tokenizer.ts';
+import { wellFormed } from '../well-formed.ts';
 import { trainWordPiece } from '../wordpiece.ts';
+import { wordsOf } from '../words-of.ts';
 import { type LengthAccount, LengthCounter } from './lengths.ts';
 
 /** What a tokenizer makes of the texts. */
@@ -73,7 +75,7 @@ export function measureTokens(
     lengths.add(count + encoder.specialTokens);
     tokens += count;
     unknown += occurrences(ids, encoder.unknownId);
-    for (const word of text.match(/[\p{L}\p{N}\p{M}]+/gu) ?? []) {
+    for (const word of wordsOf(text)) {
       const seen = words.get(word);
       if (seen !== undefined || words.size < differentWords) words.set(word, (seen ?? 0) + 1);
     }
@@ -150,7 +152,7 @@ function learnedEncoder(texts: readonly string[], vocabSize: number): Encoder | 
       specialTokens: 2,
       unknownId: description.model.vocab['[UNK]'],
       encode(text) {
-        const ids = pipeline.ids(text.replace(/\p{Cs}/gu, '\ufffd'), Number.POSITIVE_INFINITY);
+        const ids = pipeline.ids(wellFormed(text), Number.POSITIVE_INFINITY);
         return { ids, count: ids.length };
       },
     };

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { DuplicateAccount, PrepareProgress, TextExample } from '../dataset.ts';
+import { createExactDuplicates } from '../duplicates/exact-duplicates.ts';
 import { findNearDuplicates } from '../near-duplicates.ts';
 import { wholeText } from '../whole-text.ts';
 import type { Tally } from './tally.ts';
@@ -25,7 +25,7 @@ export async function dropDuplicates<Row extends TextExample>(
 ): Promise<{ readonly kept: readonly Row[]; readonly account: DuplicateAccount }> {
   const { exact, near, part, tally, onProgress, signal } = settings;
   const sorted = [...rows].sort(byId);
-  const different = exact ? dropExact(sorted, tally) : sorted;
+  const different = exact ? await dropExact(sorted, tally) : sorted;
   if (near === false) return { kept: different, account: { groups: tally.groups, candidates: 0, pairs: 0 } };
   const found = await findNearDuplicates(different.map(wholeText), {
     threshold: near,
@@ -42,18 +42,22 @@ function byId(a: TextExample, b: TextExample): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-function dropExact<Row extends TextExample>(rows: readonly Row[], tally: Tally): readonly Row[] {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) {
-    const compared = wholeText(row).toLowerCase().replace(/\s+/g, ' ').trim();
-    // A digest, so that no second copy of the texts is held.
-    const key = createHash('sha256').update(compared).digest('base64');
-    const group = groups.get(key);
+/** Rows by group, in the order of their first rows; `representative` names the group of each. */
+function grouped<Row>(rows: readonly Row[], representative: Int32Array): readonly (readonly Row[])[] {
+  const groups = new Map<number, Row[]>();
+  rows.forEach((row, i) => {
+    const group = groups.get(representative[i]!);
     if (group) group.push(row);
-    else groups.set(key, [row]);
-  }
+    else groups.set(representative[i]!, [row]);
+  });
+  return [...groups.values()];
+}
+
+async function dropExact<Row extends TextExample>(rows: readonly Row[], tally: Tally): Promise<readonly Row[]> {
+  const equal = await createExactDuplicates();
+  for (const row of rows) equal.add(wholeText(row));
   const kept: Row[] = [];
-  for (const group of groups.values()) {
+  for (const group of grouped(rows, equal.representative())) {
     const first = group[0]!;
     if (group.length > 1) tally.groups++;
     const conflict = group.find((row) => row.label !== first.label);
@@ -72,14 +76,8 @@ function dropNear<Row extends TextExample>(
   representative: Int32Array,
   tally: Tally,
 ): readonly Row[] {
-  const groups = new Map<number, Row[]>();
-  rows.forEach((row, i) => {
-    const group = groups.get(representative[i]!);
-    if (group) group.push(row);
-    else groups.set(representative[i]!, [row]);
-  });
   const kept: Row[] = [];
-  for (const group of groups.values()) {
+  for (const group of grouped(rows, representative)) {
     if (group.length > 1) tally.groups++;
     const votes = new Map<string | undefined, number>();
     for (const { label } of group) votes.set(label, (votes.get(label) ?? 0) + 1);

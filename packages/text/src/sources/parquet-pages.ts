@@ -1,9 +1,9 @@
-import { readSync } from 'node:fs';
 import { brotliDecompressSync, crc32, gunzipSync } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import type { ColumnMetaData, PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { compressors } from 'hyparquet-compressors';
+import { readFully } from '../read-fully.ts';
 
 /** A page with its bytes unpacked: of V2 pages the levels, which are never packed, then the values. */
 export interface Page {
@@ -62,11 +62,7 @@ function fileWindow(fd: number, end: number): BytesAt {
     if (at < windowAt || at + length > windowAt + window.length) {
       window = new Uint8Array(Math.min(end - at, Math.max(length, windowBytes)));
       windowAt = at;
-      for (let have = 0; have < window.length; ) {
-        const read = readSync(fd, window, have, window.length - have, at + have);
-        if (read === 0) throw new Error('a file that became shorter');
-        have += read;
-      }
+      readFully(fd, window, at);
     }
     return window.subarray(at - windowAt, at - windowAt + length);
   };

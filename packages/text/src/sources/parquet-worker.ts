@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type FileMetaData, parquetMetadata, parquetSchema, type SchemaTree } from 'hyparquet';
+import { readFully } from '../read-fully.ts';
 import { openRowGroupColumn, type RowGroupColumn } from './parquet-column.ts';
 import type { ParquetReply, ParquetRequest } from './parquet-thread.ts';
 import { columnParsers } from './parquet-values.ts';
@@ -67,11 +68,7 @@ function openFile(path: string): OpenFile {
 function readFooter(fd: number, fileBytes: number, path: string): FileMetaData {
   const read = (from: number, length: number): Buffer => {
     const bytes = Buffer.alloc(length);
-    for (let have = 0; have < length; ) {
-      const count = readSync(fd, bytes, have, length - have, from + have);
-      if (count === 0) throw new Error('the end of the file');
-      have += count;
-    }
+    readFully(fd, bytes, from);
     return bytes;
   };
   const tail = fileBytes < 12 ? Buffer.alloc(8) : read(fileBytes - 8, 8);

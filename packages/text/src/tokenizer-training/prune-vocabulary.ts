@@ -1,6 +1,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { SlmError } from '@slm-compress/onnx';
 import { json, type TokenizerFiles, tokenizerJson } from '../tokenizer-files.ts';
+import { wellFormed } from '../well-formed.ts';
 import { byteCharacters } from './byte-characters.ts';
 import { parseTokenizer, renumbered, type TokenizerDescription } from './tokenizer-description.ts';
 
@@ -84,7 +85,7 @@ type Encode = (text: string) => readonly number[];
 function encoder({ description, model, config }: TokenizerDescription): Encode {
   const source = JSON.parse(tokenizerJson({ ...description, model })) as object;
   const inner = new HuggingFaceTokenizer(source, config);
-  return (text) => inner.encode(text.replace(/\p{Cs}/gu, '\ufffd'), { add_special_tokens: false }).ids;
+  return (text) => inner.encode(wellFormed(text), { add_special_tokens: false }).ids;
 }
 
 function countTokens(encode: Encode, texts: Iterable<string>): Map<number, number> {

@@ -1,3 +1,4 @@
+import { wellFormed } from '../well-formed.ts';
 import { type WordRules, wordSplitter } from './words.ts';
 
 /** Longer stretches without a space (Chinese, base64) are cut into words at once: few repeat. */
@@ -25,7 +26,7 @@ export function createWordCounter(rules: WordRules): WordCounter {
   const bare = new Map<string, number>();
   const spaced = new Map<string, number>();
   const addWords = (stretch: string, count: number) => {
-    for (const word of split(stretch.replace(/\p{Cs}/gu, '\ufffd'))) increase(words, word, count);
+    for (const word of split(wellFormed(stretch))) increase(words, word, count);
   };
   const flush = () => {
     for (const [stretch, count] of bare) addWords(stretch, count);

@@ -1,4 +1,5 @@
 import { SlmError } from '@slm-compress/onnx';
+import { wellFormed } from '../well-formed.ts';
 import type { Pieces } from './pipeline.ts';
 import { specialCount, type Template, type TemplatePart, withoutSpecialTokens } from './post-processor.ts';
 import { keptLengths, type Side, type TruncationStrategy, windowRanges } from './truncation.ts';
@@ -155,11 +156,6 @@ const part = ({ ids, offsets }: Pieces, [from, to]: readonly [number, number]): 
   ids: ids.slice(from, to),
   offsets: offsets.slice(from, to),
 });
-
-/** Lone surrogates read as U+FFFD. */
-export function wellFormed(text: string): string {
-  return text.replace(/\p{Cs}/gu, '\ufffd');
-}
 
 function cut(ids: readonly number[], kept: number, side: Side): readonly number[] {
   if (kept >= ids.length) return ids;

@@ -1,6 +1,6 @@
-import { createContext, Script } from 'node:vm';
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { SlmError } from '@slm-compress/onnx';
+import { clocked } from './clocked.ts';
 import { formatTime } from './format-time.ts';
 
 /** A template's text with variables put in. */
@@ -67,26 +67,9 @@ function globals(now: () => Date): Readonly<Record<string, unknown>> {
   };
 }
 
-const context = createContext({});
-const script = new Script('work()');
-
-/**
- * What `work` returns; it is stopped after `limit` ms of computing, wherever it is. Throws SlmError `CHAT_TEMPLATE` then,
- * and what `work` throws.
- */
+/** What `work` returns; it is stopped after `limit` ms of computing. Throws SlmError `CHAT_TEMPLATE` then, and what `work` throws. */
 export function bounded<T>(limit: number, work: () => T): T {
-  const before: unknown = context.work;
-  let result: { readonly value: T } | undefined;
-  context.work = () => {
-    result = { value: work() };
-  };
-  try {
-    script.runInContext(context, { timeout: limit });
-    return result!.value;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
-    throw new SlmError('CHAT_TEMPLATE', `template: expected an end within ${limit} ms, got none`, { cause });
-  } finally {
-    context.work = before;
-  }
+  return clocked(limit, work, (cause) => {
+    return new SlmError('CHAT_TEMPLATE', `template: expected an end within ${limit} ms, got none`, { cause });
+  });
 }

@@ -1,5 +1,5 @@
-import { createContext, runInContext } from 'node:vm';
 import { SlmError } from '@slm-compress/onnx';
+import { clocked } from './clocked.ts';
 import type { Component } from './normalizers.ts';
 
 const milliseconds = 1000;
@@ -26,24 +26,20 @@ export function hasSlowPatterns(component: unknown): boolean {
   );
 }
 
-let context: { run?: () => unknown } | undefined;
-
 /**
  * Runs work on a text under a clock that also stops a regular expression. Throws SlmError `TOKENIZER_TIME` past 1 s and
  * 5 µs a character.
  */
 export function withinTime<T>(text: string, run: () => T): T {
-  context ??= createContext({}) as { run?: () => unknown };
   const timeout = Math.ceil(milliseconds + millisecondsPerCharacter * text.length);
-  context.run = run;
-  try {
-    return runInContext('run()', context, { timeout }) as T;
-  } catch (cause) {
-    if ((cause as { readonly code?: unknown }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
-    throw new SlmError(
-      'TOKENIZER_TIME',
-      `text: expected to encode ${text.length} characters within ${timeout} ms, got no further (a slow pattern of the tokenizer)`,
-      { cause },
-    );
-  }
+  return clocked(
+    timeout,
+    run,
+    (cause) =>
+      new SlmError(
+        'TOKENIZER_TIME',
+        `text: expected to encode ${text.length} characters within ${timeout} ms, got no further (a slow pattern of the tokenizer)`,
+        { cause },
+      ),
+  );
 }
