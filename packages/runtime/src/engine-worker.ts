@@ -60,7 +60,7 @@ function classifying(): Promise<(texts: readonly string[]) => Promise<TextsClass
   classify ??= (async () => {
     if (classifier === undefined) throw new Error('internal: a classify task for a worker without a tokenizer');
     const [{ loadTokenizer }, { classifyTexts }] = await Promise.all([
-      import('@slm-compress/text'),
+      import('@slm-compress/text/tokenizer'),
       import('./classify-texts.ts'),
     ]);
     const tokenizer = await loadTokenizer(classifier.folder);
