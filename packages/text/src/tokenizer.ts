@@ -123,13 +123,14 @@ export interface TextTokenizer extends Tokenizer {
 }
 
 /**
- * Loads the `tokenizer.json` of a folder, or else its `vocab.txt`, or else its `vocab.json` and `merges.txt` (and
- * `tokenizer_config.json` and `special_tokens_map.json` beside it, if there).
+ * Loads the `tokenizer.json` of a folder, or else its `vocab.txt`, or its `vocab.json` and `merges.txt`, or its
+ * SentencePiece `.model`, or its llama2.c `tok*.bin`; or one such file. `tokenizer_config.json`,
+ * `special_tokens_map.json`, `added_tokens.json` and chat templates beside it count.
  * Throws SlmError `FILE_NOT_FOUND` when none is there and `TOKENIZER_CORRUPT` when it is not a tokenizer, or
  * one with a part that isn't known here.
  */
-export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
-  const sources = await readTokenizerFolder(folder);
+export async function loadTokenizer(path: string): Promise<TextTokenizer> {
+  const sources = await readTokenizerFolder(path);
   try {
     return createTokenizer(sources);
   } catch (cause) {
@@ -143,7 +144,7 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
 
 function createTokenizer({ description, config, bytes, chatTemplates }: TokenizerSources): TextTokenizer {
   const vocabulary = vocabularyOf(description);
-  const padToken = tokenName(config.pad_token) ?? usualPad(vocabulary);
+  const padToken = tokenName(config.pad_token) ?? usualPad(vocabulary, config);
   const padId = vocabulary.ids.get(padToken);
   if (padId === undefined) throw new Error(`a vocabulary without the padding token ${JSON.stringify(padToken)}`);
   const maskId = vocabulary.ids.get(tokenName(config.mask_token) ?? '[MASK]');
@@ -247,8 +248,9 @@ function specialTokensOf(config: Component): Readonly<Record<string, string>> {
 }
 
 /** What pads where the configuration names nothing: models for generation pad with their end token. */
-function usualPad({ ids }: Vocabulary): string {
-  return ['[PAD]', '<pad>', '<|endoftext|>', '</s>'].find((name) => ids.has(name)) ?? '[PAD]';
+function usualPad({ ids }: Vocabulary, config: Component): string {
+  const usual = ['[PAD]', '<pad>', '<|endoftext|>', '</s>', tokenName(config.eos_token), tokenName(config.unk_token)];
+  return usual.find((name) => name !== undefined && ids.has(name)) ?? '[PAD]';
 }
 
 /** `truncation_side` counts before what tokenizer.json states, as in the `transformers` library. */

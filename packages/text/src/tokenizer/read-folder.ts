@@ -1,32 +1,75 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { SlmError } from '@slm-compress/onnx';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isSlmError, SlmError } from '@slm-compress/onnx';
+import { type FoundForm, readForm, readFormFile } from './forms/read-form.ts';
+import { withSpecialTokens } from './forms/special-tokens.ts';
 import type { Component } from './normalizers.ts';
-import { readOldForm } from './old-forms.ts';
 
 /** What the files of a tokenizer say. */
 export interface TokenizerSources {
-  /** `tokenizer.json`, or where it would be. */
+  /** The file with the vocabulary: `tokenizer.json`, or the older one in its place. */
   readonly file: string;
-  /** The bytes of it, or of the one that stands for older files. */
+  /** The bytes of it, or of the tokenizer.json that stands for older files. */
   readonly bytes: Buffer;
   readonly description: Component & { readonly model: Component };
-  /** `tokenizer_config.json`, with what only `special_tokens_map.json` names; empty when there is none. */
+  /**
+   * `tokenizer_config.json` with `special_tokens_map.json`, and what the class of an older form takes where they say
+   * nothing; empty when there is none.
+   */
   readonly config: Component;
   /** Chat templates by name; one without a name is `default`. */
   readonly chatTemplates: ReadonlyMap<string, string>;
 }
 
-/** Reads the files of a tokenizer's folder. Throws SlmError `FILE_NOT_FOUND` and `TOKENIZER_CORRUPT`. */
-export async function readTokenizerFolder(folder: string): Promise<TokenizerSources> {
-  const file = join(folder, 'tokenizer.json');
-  const config = {
-    ...(await readObject(join(folder, 'special_tokens_map.json'))),
-    ...(await readObject(join(folder, 'tokenizer_config.json'))),
-  };
-  const bytes = await readDescription(folder, file, config);
+/**
+ * Reads the files of a tokenizer: of a folder, or one file with what its folder says of it. Throws SlmError
+ * `FILE_NOT_FOUND` and `TOKENIZER_CORRUPT`.
+ */
+export async function readTokenizerFolder(path: string): Promise<TokenizerSources> {
+  const isFile = (await stat(path).catch(() => undefined))?.isFile() === true;
+  const folder = isFile ? dirname(path) : path;
+  const config = await readConfig(folder);
   const chatTemplates = await readChatTemplates(folder, config);
-  return { file, bytes, config, chatTemplates, description: parseDescription(file, bytes) };
+  const json = isFile && /(?<!vocab)\.json$/.test(path) ? path : join(folder, 'tokenizer.json');
+  const bytes = isFile && json !== path ? undefined : await readFile(json).catch(() => undefined);
+  if (bytes !== undefined) {
+    return { file: json, bytes, config, chatTemplates, description: parseDescription(json, bytes) };
+  }
+  let form: FoundForm | undefined;
+  let description: Component = {};
+  try {
+    form = isFile ? await readFormFile(path, config) : await readForm(folder, config);
+    if (form) {
+      const addedTokens = await readObject(join(folder, 'added_tokens.json'));
+      description = withSpecialTokens(form.description, { ...form.defaults, ...config }, addedTokens);
+    }
+  } catch (cause) {
+    if (isSlmError(cause)) throw cause;
+    throw new SlmError('TOKENIZER_CORRUPT', `${folder}: expected a tokenizer, got ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  if (!form) {
+    throw new SlmError(
+      'FILE_NOT_FOUND',
+      `${folder}: expected a tokenizer (tokenizer.json, vocab.txt, vocab.json with merges.txt, a SentencePiece .model, ` +
+        'or a tok*.bin of llama2.c), got none',
+    );
+  }
+  return {
+    file: form.file,
+    bytes: Buffer.from(JSON.stringify({ version: '1.0', truncation: null, padding: null, ...description })),
+    config: { ...form.defaults, ...config },
+    chatTemplates,
+    description: description as TokenizerSources['description'],
+  };
+}
+
+/** As in the `transformers` library, special_tokens_map.json counts first, but not beside `added_tokens_decoder`. */
+async function readConfig(folder: string): Promise<Component> {
+  const map = await readObject(join(folder, 'special_tokens_map.json'));
+  const config = await readObject(join(folder, 'tokenizer_config.json'));
+  return config.added_tokens_decoder === undefined ? { ...config, ...map } : { ...map, ...config };
 }
 
 /**
@@ -50,28 +93,6 @@ async function readChatTemplates(folder: string, config: Component): Promise<Rea
     if (template !== undefined) templates.set(name, template);
   }
   return templates;
-}
-
-/** The bytes of tokenizer.json, or of the one that stands for the folder's older files. */
-async function readDescription(folder: string, file: string, config: Component): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    let description: object | undefined;
-    try {
-      description = await readOldForm(folder, config);
-    } catch (fault) {
-      throw new SlmError('TOKENIZER_CORRUPT', `${folder}: expected a tokenizer, got: ${(fault as Error).message}`, {
-        cause: fault,
-      });
-    }
-    if (description) return Buffer.from(JSON.stringify(description));
-    throw new SlmError(
-      'FILE_NOT_FOUND',
-      `${file}: expected a tokenizer (or vocab.txt, or vocab.json with merges.txt), got ${(cause as Error).message}`,
-      { cause },
-    );
-  }
 }
 
 function parseDescription(file: string, bytes: Buffer): TokenizerSources['description'] {
