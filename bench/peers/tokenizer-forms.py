@@ -10,6 +10,7 @@ itself, the converters of `transformers`, its AutoTokenizer for folders, and lla
 import gzip
 import json
 import logging
+import os
 import pathlib
 import random
 import re
@@ -26,7 +27,7 @@ from transformers import AutoTokenizer, convert_slow_tokenizer
 from transformers.tokenization_utils_base import generate_merges
 
 logging.disable(logging.WARNING)
-data, shared = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+data, shared = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 goldens = pathlib.Path(__file__).resolve().parents[2] / "packages" / "text" / "goldens"
 out = goldens / "forms"
 out.mkdir(exist_ok=True)
@@ -66,13 +67,15 @@ corpus = [line for text in reviews[:1000] for line in text.split("<br />")] + tu
 rules = {chr(c + 0xFEE0): chr(c) for c in range(0x21, 0x7F)}
 rules |= {"\u3000": " ", "\u00a0": " ", "\t": " ", "\n": " ", "\r": " ", "ﬁ": "fi", "ﬂ": "fl", "㍿": "株式会社", "…": "...", "´": " \u0301", "\u200b": ""}
 rules |= {"e\u0301": "é", "a\u0300": "à", "か\u3099": "が", "ﾊ": "ハ", "ﾝ": "ン", "ｶ": "カ", "ｸ": "ク"}
-rules_file = pathlib.Path(tempfile.mkdtemp()) / "rules.tsv"
+# Models name the files they were made from: relative ones, so that they are the same everywhere.
+os.chdir(out)
+rules_file = pathlib.Path("rules.tsv")
 hexes = lambda text: " ".join(f"{ord(c):X}" for c in text)
 rules_file.write_text("".join(f"{hexes(a)}\t{hexes(b)}\n" for a, b in rules.items()))
 
 
 def train(name, **options):
-    common = dict(sentence_iterator=iter(corpus), model_prefix=str(out / name), num_threads=1, minloglevel=2, character_coverage=0.99)
+    common = dict(sentence_iterator=iter(corpus), model_prefix=name, num_threads=1, minloglevel=2, character_coverage=0.99)
     sentencepiece.SentencePieceTrainer.train(**{**common, **options})
     (out / f"{name}.vocab").unlink()
     return sentencepiece.SentencePieceProcessor(model_file=str(out / f"{name}.model"))
@@ -91,6 +94,9 @@ trained = {
     "albert": train("albert", vocab_size=700, **albert, **own_rules),
     "char": train("char", vocab_size=200, model_type="char", add_dummy_prefix=False, **own_rules),
 }
+
+
+rules_file.unlink()
 
 
 class Merges:
@@ -164,8 +170,6 @@ for kind, name, config, attributes in [
     ("XLMRoberta", "unigram", {"tokenizer_class": "XLMRobertaTokenizer"}, {"ids": {"<s>": 0, "</s>": 2}}),
     ("XLMRoberta", "unigram-bytes", {"tokenizer_class": "XLMRobertaTokenizer"}, {"ids": {"<s>": 0, "</s>": 2}}),
     ("Camembert", "unigram", {"tokenizer_class": "CamembertTokenizer"}, {"ids": {"<s>": 5, "</s>": 6}}),
-    ("Albert", "albert", {"tokenizer_class": "AlbertTokenizer"}, {"keep_accents": False, "do_lower_case": True, "ids": pieces_of("albert")}),
-    ("Albert", "albert", {"tokenizer_class": "AlbertTokenizer", "do_lower_case": False, "keep_accents": True}, {"keep_accents": True, "do_lower_case": False, "ids": pieces_of("albert")}),
 ]:
     tokenizer = converted(kind, name, **attributes)
     encode = lambda text: tokenizer.encode(text, add_special_tokens=False).ids
@@ -210,3 +214,78 @@ encode, decode = llama2c(shared / "stories260K" / "tok512.bin")
 plain = [text for text in texts if "▁" not in text]
 cases.append({"model": "stories260K/tok512.bin", "witness": "llama2.c", "texts": plain, "ids": [encode(t) for t in plain], "decoded": [decode(encode(t)) for t in plain]})
 (out / "models.json").write_text(json.dumps({"texts": texts, "cases": cases}, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+# Folders as they come from the Hub. A file is text, or names another: model:NAME of goldens, shared:PATH of MODELS.
+def byte_level():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    names = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.BpeTrainer(vocab_size=700, special_tokens=names, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(corpus[:4000], trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    vocab = dict(sorted({**model["vocab"], "<mask>": 700}.items(), key=lambda row: row[1]))
+    merges = "#version: 0.2\n" + "".join(" ".join(pair) + "\n" for pair in model["merges"])
+    return json.dumps(vocab, ensure_ascii=False), merges
+
+
+vocab_json, merges_txt = byte_level()
+(out / "byte-level-vocab.json").write_text(vocab_json + "\n")
+(out / "byte-level-merges.txt").write_text(merges_txt)
+bert = {"vocab.txt": "shared:bert-uncased-tokenizer/vocab.txt"}
+gpt2 = {"vocab.json": "shared:gpt2-tokenizer/vocab.json", "merges.txt": "shared:gpt2-tokenizer/merges.txt"}
+small = {"vocab.json": "golden:byte-level-vocab.json", "merges.txt": "golden:byte-level-merges.txt"}
+token = lambda content, **flags: {"content": content, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True, **flags}
+plain_map = lambda content, **flags: {key: value for key, value in token(content, **flags).items() if key != "special"}
+saved = lambda content: {"__type": "AddedToken", **plain_map(content, normalized=True)}
+folders = [
+    ("bert", bert, {"tokenizer_class": "BertTokenizer"}, {}),
+    ("bert, cased", bert, {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False, "model_max_length": 512}, {}),
+    ("distilbert", bert, {"tokenizer_class": "DistilBertTokenizer", "do_lower_case": True, "strip_accents": False, "truncation_side": "left", "padding_side": "left"}, {}),
+    ("mobilebert", bert, {"tokenizer_class": "MobileBertTokenizer", "do_lower_case": True, "unk_token": "[UNK]"}, {"special_tokens_map.json": {"unk_token": "[UNK]", "mask_token": "[MASK]", "sep_token": "[SEP]", "cls_token": "[CLS]", "pad_token": "[PAD]"}}),
+    ("bert, added tokens", bert, {"tokenizer_class": "BertTokenizer"}, {"added_tokens.json": {"<sep>": 30523, "<br />": 30522, "FooBar": 30524}, "special_tokens_map.json": {"additional_special_tokens": ["<sep>"], "mask_token": plain_map("[MASK]", lstrip=True)}}),
+    ("bert, added_tokens_decoder", bert, {"tokenizer_class": "BertTokenizer", "additional_special_tokens": ["<sep>"], "added_tokens_decoder": {"0": token("[PAD]"), "100": token("[UNK]"), "101": token("[CLS]"), "102": token("[SEP]"), "103": token("[MASK]"), "30522": token("<br />", special=False, normalized=True), "30523": token("<sep>")}}, {}),
+    ("gpt2", gpt2, {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 1024}, {}),
+    ("gpt2, spaced, padded", gpt2, {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True, "pad_token": "[PAD]", "additional_special_tokens": ["<sep>", "<cls>"]}, {}),
+    ("gpt2, begin", gpt2, {"tokenizer_class": "GPT2TokenizerFast", "add_bos_token": True, "bos_token": "<|endoftext|>"}, {}),
+    ("opt", small, {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": True, "add_prefix_space": False, "errors": "replace", "bos_token": saved("</s>"), "eos_token": saved("</s>"), "unk_token": saved("</s>"), "pad_token": saved("<pad>")}, {}),
+    ("roberta", small, {"tokenizer_class": "RobertaTokenizer"}, {"special_tokens_map.json": {"mask_token": plain_map("<mask>", lstrip=True)}}),
+    ("roberta, spaced", small, {"tokenizer_class": "RobertaTokenizerFast", "add_prefix_space": True}, {"added_tokens.json": {"<x>": 701}}),
+    ("llama", {"tokenizer.model": "golden:llama.model"}, {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": True, "add_eos_token": True, "added_tokens_decoder": {"0": token("<unk>"), "1": token("<s>"), "2": token("</s>"), "900": token("<sep>"), "901": token("<x>", special=False)}}, {}),
+    ("llama, no begin", {"tokenizer.model": "golden:llama.model"}, {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": False, "unk_token": "<unk>", "pad_token": "<pad>"}, {}),
+    ("t5", {"spiece.model": "golden:t5.model"}, {"tokenizer_class": "T5Tokenizer"}, {}),
+    ("xlm-roberta", {"sentencepiece.bpe.model": "golden:unigram.model"}, {"tokenizer_class": "XLMRobertaTokenizer"}, {}),
+    ("camembert", {"sentencepiece.bpe.model": "golden:unigram.model"}, {"tokenizer_class": "CamembertTokenizer"}, {}),
+    ("albert", {"spiece.model": "golden:albert.model"}, {"tokenizer_class": "AlbertTokenizer"}, {}),
+    ("albert, accents", {"spiece.model": "golden:albert.model"}, {"tokenizer_class": "AlbertTokenizer", "do_lower_case": False, "keep_accents": True}, {}),
+    ("sentencepiece", {"tokenizer.model": "golden:bpe.model"}, {"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": True, "model_max_length": 128}, {}),
+]
+pairs = [("a question?", "An answer."), ("", "x"), ("日本語", "two  spaces")]
+made = []
+for name, files, config, more in folders:
+    folder = pathlib.Path(tempfile.mkdtemp())
+    for file, source in files.items():
+        kind, path = source.split(":")
+        shutil.copy(shared / path if kind == "shared" else out / path, folder / file)
+    written = {"tokenizer_config.json": config, **more}
+    for file, content in written.items():
+        (folder / file).write_text(json.dumps(content))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    probes = texts[::2] + with_tokens
+    pair = [tokenizer(a, b, return_token_type_ids=True) for a, b in pairs]
+    roles = {role: getattr(tokenizer, f"{role}_token_id") for role in ["bos", "eos", "unk", "sep", "pad", "cls", "mask"]}
+    made.append({
+        "name": name,
+        "files": files,
+        "written": written,
+        "size": len(tokenizer),
+        "special": sorted(tokenizer.all_special_ids),
+        "roles": {role: id for role, id in roles.items() if id is not None},
+        "ids": [tokenizer(text)["input_ids"] for text in probes],
+        "pairs": [{"ids": row["input_ids"], "typeIds": row["token_type_ids"]} for row in pair],
+        "decoded": [tokenizer.decode(tokenizer(text)["input_ids"], clean_up_tokenization_spaces=False) for text in probes],
+    })
+    print(f"{name}: {type(tokenizer).__name__}, {len(tokenizer)} tokens")
+content = {"texts": texts[::2] + with_tokens, "pairs": pairs, "folders": made}
+(out / "folders.json").write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
+import { templateProcessor } from './tokenizer/template-processor.ts';
 
 /** Special tokens of BERT; the id of each is its index. */
 export const specialTokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
@@ -124,29 +125,6 @@ export function bertConfig(options: { readonly lowercase: boolean; readonly maxL
     strip_accents: null,
     tokenize_chinese_chars: true,
     tokenizer_class: 'BertTokenizer',
-  };
-}
-
-/** The `TemplateProcessing` that puts special tokens before and behind a text; of a pair, the second has type 1. */
-export function templateProcessor(
-  before: readonly string[],
-  behind: readonly string[],
-  idOf: (token: string) => number,
-  /** As in BERT, nothing stands before the second text of a pair. */
-  bert = false,
-): object {
-  const special = (tokens: readonly string[], type: number) =>
-    tokens.map((id) => ({ SpecialToken: { id, type_id: type } }));
-  const sequence = (id: 'A' | 'B', type: number) => ({ Sequence: { id, type_id: type } });
-  const first = [...special(before, 0), sequence('A', 0), ...special(behind, 0)];
-  const again = bert ? [] : special(before, 1);
-  return {
-    type: 'TemplateProcessing',
-    single: first,
-    pair: [...first, ...again, sequence('B', 1), ...special(behind, 1)],
-    special_tokens: Object.fromEntries(
-      [...before, ...behind].map((token) => [token, { id: token, ids: [idOf(token)], tokens: [token] }]),
-    ),
   };
 }
 

@@ -1,10 +1,10 @@
+import { templateProcessor } from '../tokenizer/template-processor.ts';
 import {
   bertConfig,
   bertNormalizer,
   type SpecialRole,
   type TokenizerFiles,
   type TokenizerParts,
-  templateProcessor,
   tokenizerFiles,
 } from '../tokenizer-files.ts';
 import type { BytePairVocabulary } from './byte-pairs.ts';

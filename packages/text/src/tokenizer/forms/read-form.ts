@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { SlmError } from '@slm-compress/onnx';
 import type { Component } from '../normalizers.ts';
 import { byteLevelForm } from './byte-level-form.ts';
 import type { TokenizerForm } from './form.ts';
@@ -44,7 +45,12 @@ export async function readFormFile(file: string, config: Component): Promise<Fou
 async function formOf(file: string, name: string, config: Component): Promise<TokenizerForm> {
   if (name.endsWith('.txt')) return wordPieceForm(await readFile(file, 'utf8'), config);
   if (name.endsWith('.json')) {
-    const merges = await readFile(file.replace(/vocab\.json$/, 'merges.txt'), 'utf8');
+    const beside = join(dirname(file), 'merges.txt');
+    const merges = await readFile(beside, 'utf8').catch((cause: Error) => {
+      throw new SlmError('FILE_NOT_FOUND', `${beside}: expected the merges of ${name}, got ${cause.message}`, {
+        cause,
+      });
+    });
     return byteLevelForm(await readFile(file, 'utf8'), merges, config);
   }
   const { size } = await stat(file);

@@ -69,7 +69,7 @@ describe('a SentencePiece model', () => {
     expect(await around('llama', {})).toBe('▁a ▁a 01');
     expect(await around('llama', { add_eos_token: true })).toBe('▁a </s> ▁a </s> 0011');
     expect(await around('llama', { tokenizer_class: 'LlamaTokenizer' })).toBe('<s> ▁a <s> ▁a 0011');
-    expect(await around('t5', { tokenizer_class: 'T5Tokenizer' })).toBe('▁a </s> ▁a </s> 0011');
+    expect(await around('t5', { tokenizer_class: 'T5Tokenizer' })).toBe('▁a </s> ▁a </s> 0000');
     expect(await around('unigram', { tokenizer_class: 'XLMRobertaTokenizer' })).toBe('<s> ▁a </s> </s> ▁a </s> 000000');
     expect(await around('albert', { tokenizer_class: 'AlbertTokenizer' })).toBe('[CLS] ▁a [SEP] ▁a [SEP] 00011');
   });

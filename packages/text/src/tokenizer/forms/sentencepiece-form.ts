@@ -1,5 +1,5 @@
-import { templateProcessor } from '../../tokenizer-files.ts';
 import type { Component } from '../normalizers.ts';
+import { templateProcessor, untypedProcessor } from '../template-processor.ts';
 import { addedToken, sequence, type TokenizerForm } from './form.ts';
 import { mergesOf } from './merges-of.ts';
 import type { SentencePiece, SentencePieceModel } from './sentencepiece-model.ts';
@@ -131,7 +131,8 @@ function t5Form(model: SentencePieceModel, config: Component): TokenizerForm {
   const vocab = [...rows(model.pieces), ...sentinels.map((token) => [token, 0] as const)];
   const tokens = [...ownTokens(model), ...sentinels.map((token, i) => addedToken(token, model.pieces.length + i))];
   const defaults = { ...namedTokens(model), eos_token: '</s>' };
-  return spacedForm(model, { vocab, tokens, defaults, around: [[], ['</s>']] });
+  const processor = (idOf: (token: string) => number) => untypedProcessor('$A </s>', '$A </s> $B </s>', idOf);
+  return spacedForm(model, { vocab, tokens, defaults, processor });
 }
 
 /** `XLMRobertaConverter`: fairseq's special tokens first, the mask last. */
@@ -181,15 +182,12 @@ function fairseqForm(
     cls_token: '<s>',
     mask_token: '<mask>',
   };
-  const form = spacedForm(model, { vocab, tokens, defaults, around: [['<s>'], ['</s>']], unknownId: 3 });
-  const processor = form.description.post_processor as { readonly special_tokens: object };
-  const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
-  const text = (id: 'A' | 'B') => ({ Sequence: { id, type_id: 0 } });
-  const pair = [special('<s>'), text('A'), special('</s>'), special('</s>'), text('B'), special('</s>')];
-  return { ...form, description: { ...form.description, post_processor: { ...processor, pair } } };
+  const processor = (idOf: (token: string) => number) =>
+    untypedProcessor('<s> $A </s>', '<s> $A </s> </s> $B </s>', idOf);
+  return spacedForm(model, { vocab, tokens, defaults, processor, unknownId: 3 });
 }
 
-/** `AlbertConverter`: quotation marks, accents and case as the configuration says, numbers without their commas. */
+/** ALBERT: quotation marks, accents and case as the configuration says, numbers without their commas. */
 function albertForm(model: SentencePieceModel, config: Component): TokenizerForm {
   const quote = (text: string) => ({ type: 'Replace', pattern: { String: text }, content: '"' });
   const vocab = rows(model.pieces).map(
@@ -208,8 +206,7 @@ function albertForm(model: SentencePieceModel, config: Component): TokenizerForm
     vocab,
     tokens: ownTokens(model),
     defaults,
-    around: [['[CLS]'], ['[SEP]']],
-    bert: true,
+    processor: (idOf) => templateProcessor(['[CLS]'], ['[SEP]'], idOf, true),
   });
   return {
     ...form,
@@ -221,7 +218,10 @@ function albertForm(model: SentencePieceModel, config: Component): TokenizerForm
         ...(config.keep_accents === true ? [] : [{ type: 'NFKD' }, { type: 'StripAccents' }]),
         ...(config.do_lower_case === false ? [] : [{ type: 'Lowercase' }]),
         ...charsmap(model),
-        { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
+      ]),
+      pre_tokenizer: sequence('pretokenizers', [
+        { type: 'WhitespaceSplit' },
+        form.description.pre_tokenizer as Component,
       ]),
     },
   };
@@ -231,14 +231,14 @@ interface SpacedOptions {
   readonly vocab: readonly (readonly [string, number])[];
   readonly tokens: readonly ReturnType<typeof addedToken>[];
   readonly defaults: Component;
-  readonly around: readonly [readonly string[], readonly string[]];
+  /** The template, by the ids of its tokens. */
+  readonly processor: (idOf: (token: string) => number) => object;
   readonly unknownId?: number;
-  readonly bert?: boolean;
 }
 
 /** `SpmConverter`: words by Metaspace. */
 function spacedForm(model: SentencePieceModel, options: SpacedOptions): TokenizerForm {
-  const { vocab, tokens, defaults, around, unknownId = model.unknownId, bert = false } = options;
+  const { vocab, tokens, defaults, processor, unknownId = model.unknownId } = options;
   const idOf = (token: string) => {
     const id = vocab.findIndex(([piece]) => piece === token);
     if (id < 0) throw new Error(`pieces: expected the token ${token} of this tokenizer_class`);
@@ -254,7 +254,7 @@ function spacedForm(model: SentencePieceModel, options: SpacedOptions): Tokenize
         { type: 'Replace', pattern: { Regex: ' {2,}' }, content: mark },
       ]),
       pre_tokenizer: metaspace,
-      post_processor: templateProcessor(around[0], around[1], idOf, bert),
+      post_processor: processor(idOf),
       decoder: metaspace,
       model: modelPart(model, { vocab, byteFallback: false, unknownId }),
     },

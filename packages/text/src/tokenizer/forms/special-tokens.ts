@@ -1,5 +1,5 @@
-import { templateProcessor } from '../../tokenizer-files.ts';
 import type { Component } from '../normalizers.ts';
+import { templateProcessor } from '../template-processor.ts';
 import { vocabularyOf } from '../vocabulary.ts';
 import { type AddedTokenRow, addedToken } from './form.ts';
 

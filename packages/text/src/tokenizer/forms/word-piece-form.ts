@@ -1,5 +1,5 @@
-import { bertNormalizer, templateProcessor } from '../../tokenizer-files.ts';
 import type { Component } from '../normalizers.ts';
+import { templateProcessor } from '../template-processor.ts';
 import type { TokenizerForm } from './form.ts';
 
 const defaults = {
@@ -30,9 +30,11 @@ export function wordPieceForm(words: string, config: Component): TokenizerForm {
     description: {
       added_tokens: [],
       normalizer: {
-        ...bertNormalizer(config.do_lower_case !== false),
+        type: 'BertNormalizer',
+        clean_text: true,
         handle_chinese_chars: config.tokenize_chinese_chars !== false,
         strip_accents: config.strip_accents ?? null,
+        lowercase: config.do_lower_case !== false,
       },
       pre_tokenizer: { type: 'BertPreTokenizer' },
       post_processor: templateProcessor([named('cls_token')], [named('sep_token')], (token) => vocab[token]!, true),
