@@ -77,6 +77,7 @@ export {
 export { type ChatPreset, chatTemplates } from './tokenizer-training/chat-templates.ts';
 export * from './tokenizer-training/inspect-tokenizer.ts';
 export * from './tokenizer-training/prune-vocabulary.ts';
+export * from './tokenizer-training/read-tokenizer-files.ts';
 export * from './tokenizer-training/train-tokenizer.ts';
 export type { TemplateKind } from './tokenizer-training/trained-files.ts';
 export type { TokenizerKind, UnicodeForm } from './tokenizer-training/words.ts';
