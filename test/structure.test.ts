@@ -29,7 +29,6 @@ const dependencies: Readonly<Record<string, readonly string[]>> = {
   'packages/onnx': ['protobufjs'],
   'packages/text': [
     '@huggingface/jinja',
-    '@huggingface/tokenizers',
     'chardet',
     'csv-parse',
     'eld',

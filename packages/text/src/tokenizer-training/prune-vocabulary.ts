@@ -1,7 +1,8 @@
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { SlmError } from '@slm-compress/onnx';
+import { createPipeline } from '../tokenizer/pipeline.ts';
 import { json, type TokenizerFiles, tokenizerJson } from '../tokenizer-files.ts';
 import { wellFormed } from '../well-formed.ts';
+import { wordsOf } from '../words-of.ts';
 import { byteCharacters } from './byte-characters.ts';
 import { parseTokenizer, renumbered, type TokenizerDescription } from './tokenizer-description.ts';
 
@@ -21,10 +22,14 @@ export interface PruneVocabularyOptions {
 export interface PruneVocabularyReport {
   readonly texts: number;
   readonly tokensPerText: { readonly before: number; readonly after: number };
+  /** Fertility: tokens to a run of letters, digits and marks. */
+  readonly tokensPerWord: { readonly before: number; readonly after: number };
   /** Share of the texts that are cut differently. */
   readonly changed: number;
   /** Share of the tokens that are unknown. */
   readonly unknownRate: { readonly before: number; readonly after: number };
+  /** Share of the tokens that are bytes of a character without a piece (`byte_fallback`). */
+  readonly byteRate: { readonly before: number; readonly after: number };
 }
 
 export interface PrunedVocabulary {
@@ -40,8 +45,8 @@ export interface PrunedVocabulary {
  * one stay. With no `keep` and `minCount` 1 the corpus itself is cut as before (a Unigram model may cut unknown
  * characters differently). `corpus` is texts, or occurrences by token id.
  *
- * Throws SlmError `TOKENIZER_CORRUPT` for files that are no tokenizer of these kinds, and `TOKENIZER_OPTION` for a
- * `keep` too small for what must stay, an unknown token in `always`, and a `minCount` that is not a positive number.
+ * Throws SlmError `TOKENIZER_CORRUPT` for files that are no tokenizer of these kinds or cannot encode the corpus, and
+ * `TOKENIZER_OPTION` for a `keep` too small for what must stay, an unknown token in `always`, and a `minCount` that is not a positive number.
  */
 export function pruneVocabulary(
   tokenizer: { readonly files: { readonly 'tokenizer.json': string } & Readonly<Record<string, string>> },
@@ -82,10 +87,18 @@ export function pruneVocabulary(
 
 type Encode = (text: string) => readonly number[];
 
-function encoder({ description, model, config }: TokenizerDescription): Encode {
-  const source = JSON.parse(tokenizerJson({ ...description, model })) as object;
-  const inner = new HuggingFaceTokenizer(source, config);
-  return (text) => inner.encode(wellFormed(text), { add_special_tokens: false }).ids;
+function encoder({ description, model }: TokenizerDescription): Encode {
+  try {
+    const vocab = model.type === 'Unigram' ? model.vocab : Object.fromEntries(model.vocab);
+    const pipeline = createPipeline({ ...description, model: { ...model, vocab } });
+    return (text) => pipeline.ids(wellFormed(text), Number.POSITIVE_INFINITY);
+  } catch (cause) {
+    throw new SlmError(
+      'TOKENIZER_CORRUPT',
+      `tokenizer.json: expected a usable tokenizer, got: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
 }
 
 function countTokens(encode: Encode, texts: Iterable<string>): Map<number, number> {
@@ -160,27 +173,53 @@ function compare(
   keptIds: Int32Array,
   texts: Iterable<string>,
 ): PruneVocabularyReport {
-  const [encodeBefore, encodeAfter] = [encoder(before), encoder(after)];
+  const encodings = { before: encoder(before), after: encoder(after) };
+  const tallies = { before: tallyOf(before), after: tallyOf(after) };
   let total = 0;
+  let words = 0;
   let changed = 0;
-  const tokens = { before: 0, after: 0 };
-  const unknown = { before: 0, after: 0 };
-  const unknownOf = (found: readonly number[], id: number | undefined) => found.filter((one) => one === id).length;
   for (const text of texts) {
-    const old = encodeBefore(text);
-    const now = encodeAfter(text);
+    const old = encodings.before(text);
+    const now = encodings.after(text);
     total++;
-    tokens.before += old.length;
-    tokens.after += now.length;
-    unknown.before += unknownOf(old, before.unknownId);
-    unknown.after += unknownOf(now, after.unknownId);
+    words += wordsOf(text).length;
+    tallies.before.add(old);
+    tallies.after.add(now);
     if (old.length !== now.length || now.some((id, i) => keptIds[id] !== old[i])) changed++;
   }
   const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
+  const both = (of: (tally: Tally) => number) => ({ before: of(tallies.before), after: of(tallies.after) });
   return {
     texts: total,
-    tokensPerText: { before: share(tokens.before, total), after: share(tokens.after, total) },
+    tokensPerText: both(({ tokens }) => share(tokens, total)),
+    tokensPerWord: both(({ tokens }) => share(tokens, words)),
     changed: share(changed, total),
-    unknownRate: { before: share(unknown.before, tokens.before), after: share(unknown.after, tokens.after) },
+    unknownRate: both(({ unknown, tokens }) => share(unknown, tokens)),
+    byteRate: both(({ bytes, tokens }) => share(bytes, tokens)),
   };
+}
+
+interface Tally {
+  tokens: number;
+  unknown: number;
+  bytes: number;
+  add(ids: readonly number[]): void;
+}
+
+function tallyOf({ tokens, model, unknownId }: TokenizerDescription): Tally {
+  const isByte = new Set<number>();
+  if (model.byte_fallback === true) for (const [id, token] of tokens) if (byteToken.test(token)) isByte.add(id);
+  const tally: Tally = {
+    tokens: 0,
+    unknown: 0,
+    bytes: 0,
+    add(ids) {
+      tally.tokens += ids.length;
+      for (const id of ids) {
+        if (id === unknownId) tally.unknown++;
+        else if (isByte.has(id)) tally.bytes++;
+      }
+    },
+  };
+  return tally;
 }
