@@ -1,10 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { slmCompress } from './command.ts';
 
+const goldens = fileURLToPath(new URL('../../text/goldens/forms', import.meta.url));
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'tokenizer-cli-'));
@@ -28,16 +30,70 @@ describe('tokenizer', () => {
     ]);
     const shown = await cli('inspect', 'made', '--text', 'card');
     expect(shown.stdout).toMatchInlineSnapshot(`
-      "made  BPE  264 tokens, 3 merges
+      "made  BPE  264 tokens, 3 merges  (tokenizer.json)
       normalizer     –
-      pre_tokenizer  ByteLevel
+      pre_tokenizer  ByteLevel(no add_prefix_space, trim_offsets, use_regex)
       post_processor –
-      decoder        ByteLevel
-      special        <pad> 0  <s> 1  </s> 2  <|im_start|> 3  <|im_end|> 4
-      text           car 263  d 72
+      decoder        ByteLevel(no add_prefix_space, trim_offsets, use_regex)
+      added tokens   <pad> 0 (pad)  <s> 1 (bos)  </s> 2 (eos)  <|im_start|> 3  <|im_end|> 4
+      chat template  default
+      max length     512
+      sides          truncation right, padding right with id 0
+      text           2 tokens
+            263        0–3  car
+             72        3–4  d
       "
     `);
-    expect((await cli('inspect', 'made', '--json')).code).toBe(0);
+    const { stdout } = await cli('inspect', 'made/tokenizer.json', '--json', '--text', 'a card');
+    expect(JSON.parse(stdout)).toMatchObject({
+      form: 'tokenizer.json',
+      kind: 'BPE',
+      vocabSize: 264,
+      maxLength: 512,
+      padId: 0,
+      chatTemplates: ['default'],
+      added: [{ token: '<pad>', id: 0, roles: ['pad'], special: true }, {}, {}, {}, {}],
+      encoded: [
+        { token: 'a', offsets: [0, 1] },
+        { token: 'Ġ', offsets: [1, 2] },
+        { token: 'car', offsets: [2, 5] },
+        { token: 'd', offsets: [5, 6] },
+      ],
+    });
+  });
+
+  test('inspect takes a folder of older files and one file', async () => {
+    copyFileSync(join(goldens, 'byte-level-vocab.json'), join(folder, 'vocab.json'));
+    copyFileSync(join(goldens, 'byte-level-merges.txt'), join(folder, 'merges.txt'));
+    expect((await cli('inspect', '.')).stdout).toMatch(
+      /^\. {2}BPE {2}701 tokens, \d+ merges {2}\(vocab\.json with merges\.txt\)\n/,
+    );
+    const { stdout, code } = await cli('inspect', join(goldens, 'llama.model'), '--json', '--text', 'the€');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      form: 'SentencePiece model',
+      byteFallback: true,
+      encoded: [
+        { token: '▁the', offsets: [0, 3] },
+        { token: '<0xE2>', offsets: [3, 4] },
+        { token: '<0x82>', offsets: [3, 4] },
+        { token: '<0xAC>', offsets: [3, 4] },
+      ],
+    });
+  });
+
+  test.each([
+    ['FILE_NOT_FOUND', 'nowhere', 'nowhere: expected a tokenizer (tokenizer.json, vocab.txt, '],
+    [
+      'TOKENIZER_CORRUPT',
+      'cut.model',
+      'cut.model: expected a tokenizer, got cut.model: byte 5008: expected 12 more bytes, got 6',
+    ],
+  ])('%s: inspect %s', async (code, name, message) => {
+    writeFileSync(join(folder, 'cut.model'), readFileSync(join(goldens, 'llama.model')).subarray(0, 5014));
+    const { stderr, code: exit } = await cli('inspect', name);
+    expect(exit).toBe(1);
+    expect(stderr).toContain(`error ${code}: ${message}`);
   });
 
   test('train takes lines of text and says as JSON what it made', async () => {

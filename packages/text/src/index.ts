@@ -66,7 +66,15 @@ export type {
   WindowOptions,
 } from './tokenizer/encode-text.ts';
 export type { Side, TruncationStrategy } from './tokenizer/truncation.ts';
-export * from './tokenizer.ts';
+export {
+  type DecodeOptions,
+  type EncodeChatOptions,
+  type EncodedChat,
+  type IncrementalDecoder,
+  loadTokenizer,
+  type TextTokenizer,
+  type Tokenizer,
+} from './tokenizer.ts';
 export {
   type SpecialRole,
   specialTokens,

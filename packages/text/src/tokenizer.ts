@@ -130,9 +130,13 @@ export interface TextTokenizer extends Tokenizer {
  * one with a part that isn't known here.
  */
 export async function loadTokenizer(path: string): Promise<TextTokenizer> {
-  const sources = await readTokenizerFolder(path);
+  return createTokenizer(await readTokenizerFolder(path));
+}
+
+/** The tokenizer of files that were read. Throws SlmError `TOKENIZER_CORRUPT` for parts that are not known here. */
+export function createTokenizer(sources: TokenizerSources): TextTokenizer {
   try {
-    return createTokenizer(sources);
+    return assembleTokenizer(sources);
   } catch (cause) {
     throw new SlmError(
       'TOKENIZER_CORRUPT',
@@ -142,7 +146,7 @@ export async function loadTokenizer(path: string): Promise<TextTokenizer> {
   }
 }
 
-function createTokenizer({ description, config, bytes, chatTemplates }: TokenizerSources): TextTokenizer {
+function assembleTokenizer({ description, config, bytes, chatTemplates }: TokenizerSources): TextTokenizer {
   const vocabulary = vocabularyOf(description);
   const padToken = tokenName(config.pad_token) ?? usualPad(vocabulary, config);
   const padId = vocabulary.ids.get(padToken);

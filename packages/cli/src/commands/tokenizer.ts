@@ -4,6 +4,7 @@ import { integerIn, jsonOption, workersOption } from '../options.ts';
 import { print, printJson } from '../output.ts';
 import { createProgress } from '../progress.ts';
 import { runTask } from '../task-client.ts';
+import { tokenizerText } from '../tokenizer-text.ts';
 
 /** `tokenizer train | inspect`: learn a vocabulary, look at one. */
 export function tokenizerCommand(): Command {
@@ -75,24 +76,21 @@ function trainTokenizerCommand(): Command {
 function inspectTokenizerCommand(): Command {
   return new Command('inspect')
     .description('Show what a tokenizer consists of, and how it cuts a text.')
-    .argument('<dir>', 'folder with a tokenizer.json')
-    .option('--text <text>', 'text to cut')
+    .argument(
+      '<path>',
+      'folder with a tokenizer.json, vocab.txt, vocab.json and merges.txt, SentencePiece .model or llama2.c tok*.bin; or the file',
+    )
+    .option('--text <text>', 'text to cut: pieces, ids, and the UTF-16 units each stands for')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ slm-compress tokenizer inspect tokenizers/reviews --text "Not bad at all"\n')
-    .action(async (dir: string, options) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ slm-compress tokenizer inspect tokenizers/reviews --text "Not bad at all"\n' +
+        '  $ slm-compress tokenizer inspect llama/tokenizer.model --json\n',
+    )
+    .action(async (path: string, options) => {
       const { inspectTokenizer } = await import('@slm-compress/text');
-      const found = await inspectTokenizer(dir, options.text);
-      if (options.json) {
-        printJson(found, 2);
-        return;
-      }
-      print(
-        `${dir}  ${found.kind}  ${found.vocabSize} tokens${found.merges === undefined ? '' : `, ${found.merges} merges`}`,
-      );
-      for (const [name, value] of Object.entries(found.parts)) print(`${name.padEnd(15)}${value ?? '–'}`);
-      print(`special        ${found.special.map(({ token, id }) => `${token} ${id}`).join('  ')}`);
-      if (found.encoded !== undefined) {
-        print(`text           ${found.encoded.map(({ token, id }) => `${token} ${id}`).join('  ')}`);
-      }
+      const found = await inspectTokenizer(path, options.text);
+      if (options.json) printJson(found, 2);
+      else print(tokenizerText(path, found));
     });
 }

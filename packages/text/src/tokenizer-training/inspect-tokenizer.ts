@@ -1,53 +1,120 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { loadTokenizer } from '../tokenizer.ts';
-import { parseTokenizer } from './tokenizer-description.ts';
+import { basename } from 'node:path';
+import type { Component } from '../tokenizer/normalizers.ts';
+import { readTokenizerFolder } from '../tokenizer/read-folder.ts';
+import type { Side } from '../tokenizer/truncation.ts';
+import { createTokenizer } from '../tokenizer.ts';
+import { partLine, templateLine } from './part-line.ts';
 
-export interface TokenWithId {
+/** What a special token is for: a role of tokenizer_config.json, or the model's unknown token. */
+export type TokenRole = 'bos' | 'eos' | 'unk' | 'sep' | 'pad' | 'cls' | 'mask';
+
+/** A token that is found in texts as it is. */
+export interface InspectedToken {
   readonly token: string;
   readonly id: number;
+  readonly roles: readonly TokenRole[];
+  /** Decoded texts leave it out. */
+  readonly special: boolean;
 }
 
-/** What a tokenizer folder consists of. */
+/** A token of a text. */
+export interface TokenOfText {
+  readonly token: string;
+  readonly id: number;
+  /** The UTF-16 units of the text it stands for; `[0, 0]` for what the template adds. */
+  readonly offsets: readonly [number, number];
+}
+
+/** What a tokenizer consists of. */
 export interface TokenizerInspection {
-  readonly kind: 'WordPiece' | 'BPE' | 'Unigram';
+  /** The file with the vocabulary. */
+  readonly file: string;
+  readonly form:
+    | 'tokenizer.json'
+    | 'vocab.txt'
+    | 'vocab.json with merges.txt'
+    | 'SentencePiece model'
+    | 'llama2.c vocabulary';
+  readonly kind: 'WordPiece' | 'BPE' | 'Unigram' | 'WordLevel';
+  /** Highest id + 1. */
   readonly vocabSize: number;
   readonly merges?: number;
-  /** Types of its parts by name, those of a sequence joined by ` + `. */
+  /** Characters without a token become the tokens of their bytes. */
+  readonly byteFallback: boolean;
+  /** Each part in a line, of a post-processor what it puts around; undefined where there is none. */
   readonly parts: Readonly<Record<'normalizer' | 'pre_tokenizer' | 'post_processor' | 'decoder', string | undefined>>;
-  readonly special: readonly TokenWithId[];
-  /** How the text is cut, special tokens included. */
-  readonly encoded?: readonly TokenWithId[];
+  readonly added: readonly InspectedToken[];
+  readonly padId: number;
+  /** Names of the chat templates. */
+  readonly chatTemplates: readonly string[];
+  /** `model_max_length`, when stated. */
+  readonly maxLength?: number;
+  readonly truncationSide: Side;
+  readonly paddingSide: Side;
+  /** The text as ids, special tokens included. */
+  readonly encoded?: readonly TokenOfText[];
 }
 
-/** Describes a tokenizer folder; cuts `text` if given. Throws as {@link loadTokenizer} does. */
-export async function inspectTokenizer(folder: string, text?: string): Promise<TokenizerInspection> {
-  const tokenizer = await loadTokenizer(folder);
-  const { description, model, added, tokens } = parseTokenizer({
-    'tokenizer.json': await readFile(join(folder, 'tokenizer.json'), 'utf8'),
-  });
-  const withId = (id: number) => ({ token: tokens.get(id) ?? '', id });
-  const ids = text === undefined ? undefined : tokenizer.encode(text, { maxLength: 2 ** 20 }).ids;
+const roles: readonly TokenRole[] = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'];
+
+/**
+ * Describes a tokenizer in any form that `loadTokenizer` reads; cuts `text` if given. Throws as `loadTokenizer` does, and
+ * as `encode`.
+ */
+export async function inspectTokenizer(path: string, text?: string): Promise<TokenizerInspection> {
+  const sources = await readTokenizerFolder(path);
+  const { description, config, file } = sources;
+  const tokenizer = createTokenizer(sources);
+  const { model } = description;
+  const unknown = model.unk_token ?? (typeof model.unk_id === 'number' ? tokenizer.tokenOf(model.unk_id) : undefined);
+  const rolesOf = (token: string) => {
+    const named = roles.filter((role) => contentOf(config[`${role}_token`]) === token);
+    return token === unknown && !named.includes('unk') ? [...named, 'unk' as const] : named;
+  };
+  const added = ((description.added_tokens ?? []) as readonly { id: number; content: string; special?: boolean }[])
+    .map(({ id, content, special = false }) => ({ token: content, id, roles: rolesOf(content), special }))
+    .sort((a, b) => a.id - b.id);
   return {
-    kind: model.type,
+    file,
+    form: formOf(basename(file)),
+    kind: kindOf(model),
     vocabSize: tokenizer.vocabSize,
-    ...(model.merges === undefined ? {} : { merges: model.merges.length }),
+    ...(Array.isArray(model.merges) ? { merges: model.merges.length } : {}),
+    byteFallback: model.byte_fallback === true,
     parts: {
-      normalizer: typesOf(description.normalizer),
-      pre_tokenizer: typesOf(description.pre_tokenizer),
-      post_processor: typesOf(description.post_processor),
-      decoder: typesOf(description.decoder),
+      normalizer: partLine(description.normalizer),
+      pre_tokenizer: partLine(description.pre_tokenizer),
+      post_processor: templateLine(description.post_processor, tokenizer.tokenOf),
+      decoder: partLine(description.decoder),
     },
-    special: added.map(({ id }) => withId(id)),
-    ...(ids === undefined ? {} : { encoded: Array.from(ids, withId) }),
+    added,
+    padId: tokenizer.padId,
+    chatTemplates: tokenizer.chatTemplates,
+    ...(tokenizer.maxLength === undefined ? {} : { maxLength: tokenizer.maxLength }),
+    truncationSide: tokenizer.truncationSide,
+    paddingSide: tokenizer.paddingSide,
+    ...(text === undefined ? {} : { encoded: encodedText(tokenizer, text) }),
   };
 }
 
-function typesOf(part: unknown): string | undefined {
-  if (typeof part !== 'object' || part === null) return undefined;
-  const list = Object.values(part).find(
-    (value) => Array.isArray(value) && value.every((one) => typeof one?.type === 'string'),
-  ) as readonly { readonly type: string }[] | undefined;
-  const type = String((part as { readonly type?: unknown }).type);
-  return type === 'Sequence' && list !== undefined ? list.map((one) => one.type).join(' + ') : type;
+function encodedText(tokenizer: ReturnType<typeof createTokenizer>, text: string): readonly TokenOfText[] {
+  const { ids, offsets } = tokenizer.encodeWindows(text, { maxLength: 2 ** 24 })[0]!;
+  return Array.from(ids, (id, i) => ({ token: tokenizer.tokenOf(id) ?? '', id, offsets: offsets[i]! }));
+}
+
+function formOf(name: string): TokenizerInspection['form'] {
+  if (name === 'vocab.txt') return name;
+  if (name === 'vocab.json') return 'vocab.json with merges.txt';
+  if (name.endsWith('.json')) return 'tokenizer.json';
+  return name.endsWith('.bin') ? 'llama2.c vocabulary' : 'SentencePiece model';
+}
+
+function kindOf(model: Component): TokenizerInspection['kind'] {
+  if (typeof model.type === 'string') return model.type as TokenizerInspection['kind'];
+  if (Array.isArray(model.vocab)) return 'Unigram';
+  return model.merges ? 'BPE' : 'WordPiece';
+}
+
+function contentOf(token: unknown): unknown {
+  return typeof token === 'object' && token !== null ? (token as Component).content : token;
 }

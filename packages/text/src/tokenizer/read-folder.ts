@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { isSlmError, SlmError } from '@slm-compress/onnx';
 import { type FoundForm, readForm, readFormFile } from './forms/read-form.ts';
 import { withSpecialTokens } from './forms/special-tokens.ts';
+import { tokenizerClass } from './forms/tokenizer-class.ts';
 import type { Component } from './normalizers.ts';
 
 /** What the files of a tokenizer say. */
@@ -37,22 +38,24 @@ export async function readTokenizerFolder(path: string): Promise<TokenizerSource
   }
   let form: FoundForm | undefined;
   let description: Component = {};
+  const name = tokenizerClass(config, await readObject(join(folder, 'config.json')));
+  const classed = name === undefined ? config : { ...config, tokenizer_class: name };
   try {
-    form = isFile ? await readFormFile(path, config) : await readForm(folder, config);
+    form = isFile ? await readFormFile(path, classed) : await readForm(folder, classed);
     if (form) {
       const addedTokens = await readObject(join(folder, 'added_tokens.json'));
       description = withSpecialTokens(form.description, { ...form.defaults, ...config }, addedTokens);
     }
   } catch (cause) {
     if (isSlmError(cause)) throw cause;
-    throw new SlmError('TOKENIZER_CORRUPT', `${folder}: expected a tokenizer, got ${(cause as Error).message}`, {
+    throw new SlmError('TOKENIZER_CORRUPT', `${path}: expected a tokenizer, got ${(cause as Error).message}`, {
       cause,
     });
   }
   if (!form) {
     throw new SlmError(
       'FILE_NOT_FOUND',
-      `${folder}: expected a tokenizer (tokenizer.json, vocab.txt, vocab.json with merges.txt, a SentencePiece .model, ` +
+      `${path}: expected a tokenizer (tokenizer.json, vocab.txt, vocab.json with merges.txt, a SentencePiece .model, ` +
         'or a tok*.bin of llama2.c), got none',
     );
   }

@@ -17,12 +17,16 @@ const known: ReadonlySet<string> = new Set([
 ]);
 /** No repetition but one at the end: nothing to go back to. */
 const plain = /^(?:[^\\()[\]{}*+?|]|\\[a-zA-Z]|\\p\{\w+\})*(?:[*+]|\{\d+,?\d*\})?$/;
+/** Texts to choose from, few enough to try each in every place. */
+const literals = /^(?:[^\\()[\]{}*+?.^$]|\\[^a-zA-Z0-9]){0,1000}$/;
 
 /** Whether matching a pattern of the description may take longer than the text is long. */
 export function hasSlowPatterns(component: unknown): boolean {
   if (typeof component !== 'object' || component === null) return false;
   return Object.entries(component as Component).some(([key, value]) =>
-    key === 'Regex' && typeof value === 'string' ? !known.has(value) && !plain.test(value) : hasSlowPatterns(value),
+    key === 'Regex' && typeof value === 'string'
+      ? !known.has(value) && !plain.test(value) && !literals.test(value)
+      : hasSlowPatterns(value),
   );
 }
 

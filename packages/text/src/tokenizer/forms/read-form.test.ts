@@ -92,10 +92,33 @@ describe('a folder of older files', () => {
     expect(again.applyChatTemplate([{ role: 'user', content: 'x' }], { template: 'rag' })).toBe('x');
   });
 
+  it('takes the class from config.json where tokenizer_config.json names none', async () => {
+    const vocab = JSON.stringify(
+      Object.fromEntries(['<s>', '<pad>', '</s>', '<unk>', 'a'].map((token, id) => [token, id])),
+    );
+    const files = { 'vocab.json': vocab, 'merges.txt': '#version: 0.2\n' };
+    const idsOf = async (more: Readonly<Record<string, string>>) => {
+      const tokenizer = await loadTokenizer(await written({ ...files, ...more }));
+      return [...tokenizer.encode('a').ids, tokenizer.vocabSize];
+    };
+    // nothing is added to a vocabulary whose class nobody names
+    expect(await idsOf({})).toEqual([4, 5]);
+    expect(await idsOf({ 'config.json': '{"model_type": "roberta"}' })).toEqual([0, 4, 2, 6]);
+    expect(await idsOf({ 'config.json': '{"model_type": "bert", "tokenizer_class": "BartTokenizer"}' })).toEqual([
+      0, 4, 2, 6,
+    ]);
+    expect(
+      await idsOf({
+        'config.json': '{"model_type": "roberta"}',
+        'tokenizer_config.json': '{"tokenizer_class": "GPT2Tokenizer"}',
+      }),
+    ).toEqual([4, 6]);
+  });
+
   it('prefers tokenizer.json, then vocab.txt, and is named file by file', async () => {
-    const folder = await written({ 'vocab.txt': words, 'vocab.json': '{"a": 0}', 'merges.txt': '' });
+    const folder = await written({ 'vocab.txt': words, 'vocab.json': '{"a": 0, "</s>": 1}', 'merges.txt': '' });
     expect((await loadTokenizer(folder)).vocabSize).toBe(7);
-    expect((await loadTokenizer(join(folder, 'vocab.json'))).vocabSize).toBe(2);
+    expect([...(await loadTokenizer(join(folder, 'vocab.json'))).encode('aa').ids]).toEqual([0, 0]);
     await rm(join(folder, 'merges.txt'));
     await expect(loadTokenizer(join(folder, 'vocab.json'))).rejects.toMatchObject({
       code: 'FILE_NOT_FOUND',
@@ -111,7 +134,10 @@ describe('a folder of older files', () => {
     ['vocab.json: expected an object of tokens and their ids', { 'vocab.json': '["a"]', 'merges.txt': '' }],
     ['vocab.json: expected an object of tokens and their ids', { 'vocab.json': '{"a": 1', 'merges.txt': '' }],
     ['merges.txt, line 2: expected two tokens', { 'vocab.json': '{"a": 0}', 'merges.txt': '#version: 0.2\na a a\n' }],
-    ['joins or makes a token that is not in the vocabulary', { 'vocab.json': '{"a": 0}', 'merges.txt': 'a b\n' }],
+    [
+      'joins or makes a token that is not in the vocabulary',
+      { 'vocab.json': '{"a": 0, "</s>": 1}', 'merges.txt': 'a b\n' },
+    ],
     [
       'vocab.json: expected the token </s>',
       {

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { Component } from '../normalizers.ts';
+import { vocabularyOf } from '../vocabulary.ts';
 import { byteLevelForm } from './byte-level-form.ts';
 import type { TokenizerForm } from './form.ts';
 import { readLlama2cVocabulary } from './llama2c-form.ts';
@@ -38,8 +39,12 @@ export async function readForm(folder: string, config: Component): Promise<Found
 /** Reads one file, of a kind that its name tells. Throws an Error that begins with its name. */
 export async function readFormFile(file: string, config: Component): Promise<FoundForm> {
   const name = basename(file);
-  const made = await formOf(file, name, config);
-  return { ...made, file };
+  const { description, defaults } = await formOf(file, name, config);
+  if (config.tokenizer_class !== undefined) return { description, defaults, file };
+  // of a class that nobody named, only tokens that are there
+  const { ids } = vocabularyOf(description as never);
+  const known = Object.entries(defaults).filter(([, token]) => typeof token !== 'string' || ids.has(token));
+  return { description, defaults: Object.fromEntries(known), file };
 }
 
 async function formOf(file: string, name: string, config: Component): Promise<TokenizerForm> {
