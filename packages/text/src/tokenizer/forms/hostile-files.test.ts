@@ -137,6 +137,24 @@ describe('a vocabulary of llama2.c that is wrong', () => {
   });
 });
 
+it('large beyond use, files are refused before they cost much', () => {
+  // 8,200 pieces of 512 characters
+  const many = Array.from({ length: 8200 }, (_, i) => {
+    const text = Buffer.from(String(i).padStart(512, 'a'));
+    const head = Buffer.from([0x0a, 0x80 | (515 & 0x7f), 515 >> 7, 0x0a, 0x80 | (512 & 0x7f), 512 >> 7]);
+    return Buffer.concat([head, text]);
+  });
+  expect(() => readSentencePieceModel(Buffer.concat([unknown, ...many]))).toThrow(
+    'expected pieces of 4194304 characters in all',
+  );
+  expect(() => readSentencePieceModel(Buffer.alloc(2 ** 24 + 1))).toThrow(
+    'expected at most 16777216 bytes, got 16777217',
+  );
+  expect(() => readLlama2cVocabulary(Buffer.alloc(2 ** 24 + 1))).toThrow('expected at most 16777216 bytes');
+  const long = many.map((_, i) => String(i).padStart(512, 'a'));
+  expect(() => readLlama2cVocabulary(binary(long, 512))).toThrow('expected tokens of 4194304 characters in all');
+});
+
 it('cut short and changed at random, files are read or refused with a code, at no great cost', async () => {
   const rng = createRng(23);
   const file = { model: join(folder, 'random.model'), bin: join(folder, 'tok-random.bin') };

@@ -1,4 +1,4 @@
-import { largestModel, type SentencePiece, type SentencePieceModel } from './sentencepiece-model.ts';
+import { largestModel, mostCharacters, type SentencePiece, type SentencePieceModel } from './sentencepiece-model.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const firstByte = 3;
@@ -19,6 +19,7 @@ export function readLlama2cVocabulary(file: Buffer): SentencePieceModel {
   }
   const pieces: SentencePiece[] = [];
   const known = new Map<string, number>();
+  let characters = 0;
   for (let at = 4; at < file.length; ) {
     const id = pieces.length;
     if (file.length - at < 8)
@@ -33,6 +34,9 @@ export function readLlama2cVocabulary(file: Buffer): SentencePieceModel {
     const piece = nameOf(file.subarray(at + 8, at + 8 + size), id);
     const before = known.get(piece);
     if (before !== undefined) throw new Error(`token ${id}: expected a new token, got that of ${before}`);
+    characters += piece.length;
+    if (characters > mostCharacters)
+      throw new Error(`expected tokens of ${mostCharacters} characters in all, got more`);
     known.set(piece, id);
     pieces.push({ piece, score, type: typeOf(id) });
     at += 8 + size;

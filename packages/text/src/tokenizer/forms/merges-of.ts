@@ -1,11 +1,9 @@
 /**
- * The merges of a BPE model that states pieces alone: for each piece, by `rank`, every way to cut it into two of the
- * pieces, the shorter left part first.
+ * The merges of a BPE model that states pieces alone, in the order of their ranks: for each piece every way to cut it into
+ * two of the pieces, the shorter left part first.
  */
-export function mergesOf(
-  pieces: ReadonlySet<string>,
-  ranked: readonly string[],
-): readonly (readonly [string, string])[] {
+export function mergesOf(ranked: readonly string[]): readonly (readonly [string, string])[] {
+  const pieces = new Set(ranked);
   const merges: (readonly [string, string])[] = [];
   for (const piece of ranked) {
     for (let at = 1; at < piece.length; at++) {

@@ -31,10 +31,10 @@ export interface SentencePieceModel {
   readonly escapeWhitespaces: boolean;
 }
 
-/** Longest file and piece, and most pieces: what a hostile file can cost is bounded by them. */
-export const largestModel = 2 ** 25;
+/** Longest file (bytes), and most characters of its pieces together and of one: they bound what a hostile file can cost. */
+export const largestModel = 2 ** 24;
+export const mostCharacters = 2 ** 22;
 const longestPiece = 512;
-const mostPieces = 2 ** 21;
 
 const types: readonly (PieceType | undefined)[] = [
   undefined,
@@ -65,6 +65,7 @@ export function readSentencePieceModel(file: Buffer): SentencePieceModel {
   const trainer = new Map<number, number>();
   const normalizer = new Map<number, number>();
   let charsmap: Buffer = Buffer.alloc(0);
+  let characters = 0;
   let complete = false;
   for (const field of readFields(file)) {
     if (field.number > 3) continue;
@@ -79,7 +80,9 @@ export function readSentencePieceModel(file: Buffer): SentencePieceModel {
           `piece ${pieces.length}: expected a new piece, got ${JSON.stringify(piece.piece)} of piece ${before}`,
         );
       }
-      if (pieces.length === mostPieces) throw new Error(`expected at most ${mostPieces} pieces, got more`);
+      characters += piece.piece.length;
+      if (characters > mostCharacters)
+        throw new Error(`expected pieces of ${mostCharacters} characters in all, got more`);
       known.set(piece.piece, pieces.length);
       pieces.push(piece);
     } else {
