@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { loadTokenizer } from '@slm-compress/text';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { slmCompress } from './command.ts';
 
@@ -79,6 +80,43 @@ describe('tokenizer', () => {
         { token: '<0x82>', offsets: [3, 4] },
         { token: '<0xAC>', offsets: [3, 4] },
       ],
+    });
+  });
+
+  test('convert writes a .model as files that encode alike', async () => {
+    const model = join(goldens, 'llama.model');
+    const { stdout, code } = await cli('convert', model, '--out', 'converted');
+    expect({ stdout, code }).toEqual({ stdout: 'converted  900 tokens\n', code: 0 });
+    const [before, after] = await Promise.all([loadTokenizer(model), loadTokenizer(join(folder, 'converted'))]);
+    expect(after.encode('the  card — 漢')).toEqual(before.encode('the  card — 漢'));
+  });
+
+  test('prune keeps what texts need, and says what others cost', async () => {
+    writeFileSync(join(folder, 'held-out.txt'), 'the cards have arrived\nzebra 漢');
+    const model = join(goldens, 'llama.model');
+    const options = ['--data', 'lines.txt', '--held-out', 'held-out.txt', '--out'];
+    const shown = await cli('prune', model, ...options, 'pruned');
+    expect(shown.stdout).toMatchInlineSnapshot(`
+      "pruned  341 of 900 tokens, by 3 texts
+      held out       2 texts, 100.0 % cut differently
+      tokens a word  2.833 → 3.333
+      unknown        0.0 % → 0.0 %
+      bytes          23.5 % → 20.0 %
+      "
+    `);
+    const kept = JSON.parse(readFileSync(join(folder, 'pruned', 'kept-ids.json'), 'utf8')) as number[];
+    const [before, after] = await Promise.all([loadTokenizer(model), loadTokenizer(join(folder, 'pruned'))]);
+    expect(kept.length).toBe(after.vocabSize);
+    const text = 'where is the card';
+    expect(Array.from(after.encode(text).ids, (id) => kept[id])).toEqual([...before.encode(text).ids]);
+    const json = await cli('prune', model, ...options, 'small', '--keep', '335', '--json');
+    expect(JSON.parse(json.stdout.trim().split('\n').at(-1)!)).toMatchObject({
+      kind: 'result',
+      folder: 'small',
+      vocabSize: 335,
+      tokensBefore: 900,
+      texts: 3,
+      report: { texts: 2, unknownRate: { before: 0, after: 0 } },
     });
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MakeTask } from '../make.ts';
-import { checkOut, requireWritable } from './check-out.ts';
+import { checkOut, checkTokenizerOut, requireWritable } from './check-out.ts';
 import { makeFolder, plainPath } from './make-folder.ts';
 
 let root = '';
@@ -76,4 +76,12 @@ it('names a path that can not be written', async () => {
 
 it.skipIf(process.platform !== 'linux')('refuses a file system that takes no folders, and does not hang', async () => {
   await expect(requireWritable('/proc/x')).rejects.toMatchObject({ code: 'OUT_UNWRITABLE' });
+});
+
+it('refuses to write a tokenizer over the one it is made from, or into a file', async () => {
+  const vocabulary = join(root, 'file');
+  await expect(checkTokenizerOut(root, [vocabulary])).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
+  await expect(checkTokenizerOut(model, [join(root, 'link')])).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
+  await expect(checkTokenizerOut(vocabulary, [model])).rejects.toMatchObject({ code: 'OUT_UNWRITABLE' });
+  await expect(checkTokenizerOut(join(root, 'new'), [vocabulary, model])).resolves.toBeUndefined();
 });

@@ -30,6 +30,16 @@ export async function checkDataOut(out: string, inputs: readonly string[]): Prom
   await requireWritable(out);
 }
 
+/**
+ * Checks the folder that a tokenizer's files are written to; other files in it stay.
+ *
+ * @throws SlmError `OUT_IS_INPUT` and `OUT_UNWRITABLE`, as `checkOut` does
+ */
+export async function checkTokenizerOut(out: string, inputs: readonly string[]): Promise<void> {
+  await requireApart([out], inputs);
+  await requireWritable(out);
+}
+
 /** `OUT_IS_INPUT` when a folder to write is or holds an input. */
 async function requireApart(folders: readonly string[], inputs: readonly string[]): Promise<void> {
   for (const written of folders) {

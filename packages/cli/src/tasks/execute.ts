@@ -4,6 +4,7 @@ import { compare } from './compare.ts';
 import { evaluateFolder } from './eval.ts';
 import { makeFolder } from './make-folder.ts';
 import { prepareFolder } from './prepare.ts';
+import { pruneTokenizerTask } from './prune-tokenizer.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import type { Task, TaskResults } from './task.ts';
@@ -31,5 +32,7 @@ export function executeTask(task: Task, signal: AbortSignal): AsyncGenerator<Sta
       return prepareFolder(task, signal);
     case 'tokenizer':
       return trainTokenizerTask(task, signal);
+    case 'prune-tokenizer':
+      return pruneTokenizerTask(task, signal);
   }
 }

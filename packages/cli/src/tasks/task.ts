@@ -10,7 +10,7 @@ import type {
   TrainStageOptions,
 } from '@slm-compress/compress';
 import type { Finding } from '@slm-compress/onnx';
-import type { DataAccount, DataTask, TokenizerTrainingOptions } from '@slm-compress/text';
+import type { DataAccount, DataTask, PruneVocabularyReport, TokenizerTrainingOptions } from '@slm-compress/text';
 import type { GateResult } from '../measure/gates.ts';
 import type { Report } from '../report/index.ts';
 import type { RawData } from './data.ts';
@@ -73,6 +73,18 @@ export type Task =
       readonly column?: string;
       readonly out: string;
       readonly options: Omit<TokenizerTrainingOptions, 'signal' | 'onProgress'>;
+    }
+  | {
+      readonly kind: 'prune-tokenizer';
+      /** The tokenizer. */
+      readonly path: string;
+      readonly data: string;
+      /** Column that holds the text. */
+      readonly column?: string;
+      readonly out: string;
+      readonly keep?: number;
+      readonly minCount?: number;
+      readonly heldOut?: string;
     };
 
 /** Data that were prepared, or were there. */
@@ -114,6 +126,7 @@ export interface TaskResults {
   readonly compare: ReportOutcome;
   readonly prepare: PreparedData;
   readonly tokenizer: MadeTokenizer;
+  readonly 'prune-tokenizer': PrunedTokenizer;
 }
 
 /** A tokenizer folder that was written. */
@@ -121,6 +134,13 @@ export interface MadeTokenizer {
   readonly folder: string;
   readonly vocabSize: number;
   readonly texts: number;
+}
+
+/** A tokenizer folder with part of the tokens of another. */
+export interface PrunedTokenizer extends MadeTokenizer {
+  readonly tokensBefore: number;
+  /** What that costs on held-out texts. */
+  readonly report?: PruneVocabularyReport;
 }
 
 export interface ReportOutcome {

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import type { StageEvent } from '@slm-compress/compress';
-import { openRows, trainTokenizer, writeTokenizer } from '@slm-compress/text';
+import { trainTokenizer, writeTokenizer } from '@slm-compress/text';
 import { outError, requireWritable } from './check-out.ts';
 import type { MadeTokenizer, Task } from './task.ts';
+import { textsOf } from './texts-of.ts';
 
 /** Learns a vocabulary from the texts of a file or data folder and writes the tokenizer's files. */
 export async function* trainTokenizerTask(
@@ -40,17 +40,5 @@ export async function* trainTokenizerTask(
     return { folder: out, vocabSize: files.vocabSize, texts };
   } catch (error) {
     throw outError(out, error);
-  }
-}
-
-/** The texts of the rows, of chat messages one a message; of a folder with splits, those of `train`. */
-async function* textsOf(path: string, column: string | undefined): AsyncGenerator<string> {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
-  const columns = column === undefined ? {} : { columns: { text: column } };
-  for await (const { text, messages } of openRows({
-    inputs: [{ path, ...columns, ...(isFolder ? { split: 'train' } : {}) }],
-  })) {
-    if (messages === undefined) yield text;
-    else for (const { content } of messages) yield content;
   }
 }

@@ -56,6 +56,24 @@ describe('model folder', () => {
     await expect(readModelFolder(other)).resolves.toMatchObject({ card: contents.card });
   });
 
+  it('writes a tokenizer in an older form as tokenizer.json, and keeps its chat template', async () => {
+    const older = join(base, 'older');
+    await mkdir(older);
+    await writeFile(join(older, 'vocab.txt'), '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n');
+    await writeFile(join(older, 'chat_template.jinja'), 'x');
+    await writeModelFolder(folder, { ...contents, tokenizer: older });
+    expect(JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8')).model.vocab).toMatchObject({ a: 5 });
+    expect(JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8')).chat_template).toBe('x');
+    await writeFile(join(older, 'vocab.txt'), 'a\n');
+    await expect(writeModelFolder(folder, { ...contents, tokenizer: older })).rejects.toMatchObject({
+      code: 'TOKENIZER_CORRUPT',
+    });
+    await unlink(join(older, 'vocab.txt'));
+    await expect(writeModelFolder(folder, { ...contents, tokenizer: older })).rejects.toMatchObject({
+      code: 'MODEL_FOLDER_TOKENIZER',
+    });
+  });
+
   it('keeps the old folder when writing fails', async () => {
     await writeModelFolder(folder, contents);
     const impossible = { 'tokenizer.json': '{}', 'a\0b': 'no such file name' };

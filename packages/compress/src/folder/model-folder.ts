@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { decodeModel, encodeModel, type Model, SlmError } from '@slm-compress/onnx';
+import { readTokenizerFiles } from '@slm-compress/text';
 import { sha256 } from '../sha256.ts';
 import { replaceFolder } from './replace-folder.ts';
 
@@ -20,7 +21,7 @@ export interface ModelFolderContents {
   readonly file?: 'onnx/model.onnx' | 'onnx/model_quantized.onnx';
   /** `config.json`, as `toHfConfig` makes it. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** A folder with `tokenizer.json` and `tokenizer_config.json`, or files by name. */
+  /** A folder with a tokenizer in any form that `loadTokenizer` reads, or files by name. */
   readonly tokenizer: string | Readonly<Record<string, string | Uint8Array>>;
   /** `README.md`, the model card. */
   readonly card: string;
@@ -38,7 +39,13 @@ export interface ModelFolder {
   readonly card: string;
 }
 
-const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'vocab.txt'];
+const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+  'vocab.txt',
+];
 
 /**
  * Writes a model folder: into a temporary folder beside it, which is then renamed, so that a reader sees the old
@@ -128,6 +135,15 @@ async function readTokenizer(tokenizer: ModelFolderContents['tokenizer']): Promi
   const files: [string, string | Uint8Array][] = [];
   if (typeof tokenizer === 'string') {
     const present = new Set(await readdir(tokenizer).catch(() => []));
+    if (present.size > 0 && !present.has('tokenizer.json')) {
+      // an older form, if it is a tokenizer at all
+      const converted = await readTokenizerFiles(tokenizer).catch((cause: unknown) => {
+        const { code, message } = cause as SlmError;
+        if (code !== 'FILE_NOT_FOUND') throw cause;
+        throw new SlmError('MODEL_FOLDER_TOKENIZER', `writeModelFolder: ${message}`, { cause });
+      });
+      return Object.entries(converted.files);
+    }
     for (const name of tokenizerFiles) {
       if (present.has(name)) files.push([name, await readFile(join(tokenizer, name))]);
     }

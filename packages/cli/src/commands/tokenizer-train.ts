@@ -1,0 +1,66 @@
+import { Command, Option } from 'commander';
+import { withInterrupts } from '../interrupts.ts';
+import { integerIn, jsonOption, workersOption } from '../options.ts';
+import { print, printJson } from '../output.ts';
+import { createProgress } from '../progress.ts';
+import { runTask } from '../task-client.ts';
+
+/** `tokenizer train`: learn a vocabulary. */
+export function trainTokenizerCommand(): Command {
+  return new Command('train')
+    .description('Learn a WordPiece, byte-level BPE or Unigram vocabulary and write a Hugging Face tokenizer folder.')
+    .requiredOption(
+      '--data <path>',
+      'file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed; - for standard input',
+    )
+    .requiredOption('--out <dir>', 'folder to write')
+    .addOption(new Option('--kind <name>', 'model').choices(['wordpiece', 'bpe', 'unigram']).default('wordpiece'))
+    .addOption(new Option('--vocab-size <n>', 'tokens in all').argParser(integerIn(16, 2 ** 20 - 1)).default(8000))
+    .option('--column <name>', 'column that holds the text (default: text)')
+    .addOption(
+      new Option('--min-frequency <n>', 'pairs rarer than this are not merged (default: 2)').argParser(
+        integerIn(0, 2 ** 31),
+      ),
+    )
+    .addOption(
+      new Option('--limit-alphabet <n>', 'the most frequent characters kept (default: all)').argParser(
+        integerIn(1, 2 ** 20),
+      ),
+    )
+    .option('--lowercase', 'lowercase the texts (default for wordpiece)')
+    .option('--no-lowercase', 'keep the case')
+    .option('--split-digits', 'every digit a token')
+    .option('--byte-fallback', 'unigram: unknown characters become bytes')
+    .addOption(
+      new Option('--template <name>', 'special tokens around a text').choices([
+        'cls-sep',
+        'bos-eos',
+        'bos',
+        'eos',
+        'none',
+      ]),
+    )
+    .option('--chat-template <text>', 'user-agent, chatml or Jinja text')
+    .addOption(
+      new Option('--max-length <n>', 'model_max_length in tokens').argParser(integerIn(1, 2 ** 31 - 1)).default(512),
+    )
+    .addOption(workersOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ slm-compress tokenizer train --data reviews.jsonl --vocab-size 8000 --out tokenizers/reviews\n' +
+        '  $ slm-compress tokenizer train --data chats.txt --kind bpe --chat-template chatml --out tokenizers/chat\n',
+    )
+    .action(async (options) => {
+      const { data, column, out, json, ...learn } = options;
+      const progress = createProgress({ json: json === true });
+      const made = await withInterrupts((signal) =>
+        runTask(
+          { kind: 'tokenizer', data, out, options: learn, ...(column === undefined ? {} : { column }) },
+          { signal, onEvent: (event) => progress.show(event) },
+        ).finally(() => progress.stop()),
+      );
+      if (json) printJson({ kind: 'result', ...made });
+      else print(`${made.folder}  ${made.vocabSize} tokens from ${made.texts} texts`);
+    });
+}
