@@ -7,6 +7,7 @@ export * from './prune/gates.ts';
 export * from './prune/importance.ts';
 export * from './prune/magnitude.ts';
 export * from './prune/structured.ts';
+export * from './prune/vocabulary-rows.ts';
 export * from './quantize/calibrate.ts';
 export * from './quantize/granularity.ts';
 export * from './quantize/histogram.ts';
