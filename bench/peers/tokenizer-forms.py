@@ -22,7 +22,7 @@ import types
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer, convert_slow_tokenizer
 from transformers.tokenization_utils_base import generate_merges
 
@@ -233,6 +233,36 @@ def byte_level():
 vocab_json, merges_txt = byte_level()
 (out / "byte-level-vocab.json").write_text(vocab_json + "\n")
 (out / "byte-level-merges.txt").write_text(merges_txt)
+
+
+def clip():
+    tokenizer = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    words = r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+    split = pre_tokenizers.Split(Regex(words), "removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.normalizer = normalizers.Lowercase()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=900, initial_alphabet=alphabet, end_of_word_suffix="</w>", special_tokens=["<|startoftext|>", "<|endoftext|>"], show_progress=False
+    )
+    tokenizer.train_from_iterator(corpus[:4000], trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    vocab = model["vocab"]
+    for character in sorted(alphabet):
+        vocab.setdefault(character + "</w>", len(vocab))
+    return json.dumps(vocab, ensure_ascii=False), "#version: 0.2\n" + "".join(" ".join(pair) + "\n" for pair in model["merges"])
+
+
+clip_vocab, clip_merges = clip()
+(out / "clip-vocab.json").write_text(clip_vocab + "\n")
+(out / "clip-merges.txt").write_text(clip_merges)
+lines = (shared / "bert-uncased-tokenizer" / "vocab.txt").read_text().split("\n")
+letters = [line for line in lines if len(line.removeprefix("##")) == 1 and line.isascii()]
+words = ["<s>", "<pad>", "</s>", "[UNK]", *letters, *[line for line in lines[1996:2600] if line not in letters], "<mask>"]
+(out / "mpnet-vocab.txt").write_text("".join(word + "\n" for word in words))
+deberta_vocab = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "[MASK]": 4}
+for name, _ in sorted(json.loads(vocab_json).items(), key=lambda row: row[1])[4:700]:
+    deberta_vocab[name] = len(deberta_vocab)
 bert = {"vocab.txt": "shared:bert-uncased-tokenizer/vocab.txt"}
 gpt2 = {"vocab.json": "shared:gpt2-tokenizer/vocab.json", "merges.txt": "shared:gpt2-tokenizer/merges.txt"}
 small = {"vocab.json": "golden:byte-level-vocab.json", "merges.txt": "golden:byte-level-merges.txt"}
@@ -252,6 +282,10 @@ folders = [
     ("opt", small, {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": True, "add_prefix_space": False, "errors": "replace", "bos_token": saved("</s>"), "eos_token": saved("</s>"), "unk_token": saved("</s>"), "pad_token": saved("<pad>")}, {}),
     ("roberta", small, {"tokenizer_class": "RobertaTokenizer"}, {"special_tokens_map.json": {"mask_token": plain_map("<mask>", lstrip=True)}}),
     ("roberta, spaced", small, {"tokenizer_class": "RobertaTokenizerFast", "add_prefix_space": True}, {"added_tokens.json": {"<x>": 701}}),
+    ("deberta", {"merges.txt": "golden:byte-level-merges.txt"}, {"tokenizer_class": "DebertaTokenizer"}, {"vocab.json": deberta_vocab}),
+    ("qwen2", small, {"tokenizer_class": "Qwen2Tokenizer", "additional_special_tokens": ["<|im_start|>", "<|im_end|>"]}, {}),
+    ("clip", {"vocab.json": "golden:clip-vocab.json", "merges.txt": "golden:clip-merges.txt"}, {"tokenizer_class": "CLIPTokenizer"}, {}),
+    ("mpnet", {"vocab.txt": "golden:mpnet-vocab.txt"}, {"tokenizer_class": "MPNetTokenizer"}, {}),
     ("llama", {"tokenizer.model": "golden:llama.model"}, {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": True, "add_eos_token": True, "added_tokens_decoder": {"0": token("<unk>"), "1": token("<s>"), "2": token("</s>"), "900": token("<sep>"), "901": token("<x>", special=False)}}, {}),
     ("llama, no begin", {"tokenizer.model": "golden:llama.model"}, {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": False, "unk_token": "<unk>", "pad_token": "<pad>"}, {}),
     ("t5", {"spiece.model": "golden:t5.model"}, {"tokenizer_class": "T5Tokenizer"}, {}),

@@ -24,3 +24,8 @@ export function sequence(
   if (parts.length < 2) return parts[0] ?? null;
   return { type: 'Sequence', [name]: parts };
 }
+
+/** The text of a special token of the configuration, which may be an object with its content. */
+export function contentOf(token: unknown): string {
+  return typeof token === 'string' ? token : String((token as { readonly content?: unknown } | null)?.content);
+}

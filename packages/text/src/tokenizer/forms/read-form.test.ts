@@ -146,6 +146,18 @@ describe('a folder of older files', () => {
         'tokenizer_config.json': '{"tokenizer_class": "RobertaTokenizer"}',
       },
     ],
+    [
+      'tokenizer_class: expected a class whose ids are known here, got WhisperTokenizer',
+      {
+        'vocab.json': '{"a": 0}',
+        'merges.txt': '',
+        'tokenizer_config.json': '{"tokenizer_class": "WhisperTokenizer"}',
+      },
+    ],
+    [
+      'tokenizer_class: expected a class whose ids are known here, got EsmTokenizer',
+      { 'vocab.txt': words, 'tokenizer_config.json': '{"tokenizer_class": "EsmTokenizer"}' },
+    ],
     ['added_tokens.json: expected a JSON object', { 'vocab.txt': words, 'added_tokens.json': '[]' }],
     ['added_tokens.json: expected the id of "x"', { 'vocab.txt': words, 'added_tokens.json': '{"x": "y"}' }],
     [

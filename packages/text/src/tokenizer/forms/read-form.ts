@@ -4,7 +4,7 @@ import { SlmError } from '@slm-compress/onnx';
 import type { Component } from '../normalizers.ts';
 import { vocabularyOf } from '../vocabulary.ts';
 import { byteLevelForm } from './byte-level-form.ts';
-import type { TokenizerForm } from './form.ts';
+import { contentOf, type TokenizerForm } from './form.ts';
 import { readLlama2cVocabulary } from './llama2c-form.ts';
 import { sentencePieceForm } from './sentencepiece-form.ts';
 import { largestModel, readSentencePieceModel } from './sentencepiece-model.ts';
@@ -43,7 +43,9 @@ export async function readFormFile(file: string, config: Component): Promise<Fou
   if (config.tokenizer_class !== undefined) return { description, defaults, file };
   // of a class that nobody named, only tokens that are there
   const { ids } = vocabularyOf(description as never);
-  const known = Object.entries(defaults).filter(([, token]) => typeof token !== 'string' || ids.has(token));
+  const known = Object.entries(defaults).filter(
+    ([name, token]) => typeof token === 'boolean' || !name.endsWith('_token') || ids.has(contentOf(token)),
+  );
   return { description, defaults: Object.fromEntries(known), file };
 }
 

@@ -18,23 +18,16 @@ import {
 /** The form of a model for a class, by tokenizer_config.json. Throws an Error where the model does not fit it. */
 export type MakeForm = (model: SentencePieceModel, config: Component) => TokenizerForm;
 
-/** Classes whose ids are not the positions of the pieces, or whose texts are prepared in ways of their own. */
-export const renumbering: ReadonlySet<string> = new Set(
-  'BarthezTokenizer BigBirdTokenizer DebertaV2Tokenizer FNetTokenizer M2M100Tokenizer MBart50Tokenizer MBartTokenizer MarianTokenizer NllbTokenizer PLBartTokenizer PegasusTokenizer ReformerTokenizer RemBertTokenizer SeamlessM4TTokenizer Speech2TextTokenizer UdopTokenizer XGLMTokenizer XLNetTokenizer'.split(
-    ' ',
-  ),
-);
-
 /** Classes of `transformers` that differ from what the model itself says. */
 export const classes: Readonly<Record<string, MakeForm>> = {
-  LlamaTokenizer: llamaForm,
-  CodeLlamaTokenizer: llamaForm,
-  Phi3Tokenizer: llamaForm,
-  T5Tokenizer: t5Form,
-  MT5Tokenizer: t5Form,
-  XLMRobertaTokenizer: xlmRobertaForm,
-  CamembertTokenizer: camembertForm,
-  AlbertTokenizer: albertForm,
+  Llama: llamaForm,
+  CodeLlama: llamaForm,
+  Phi3: llamaForm,
+  T5: t5Form,
+  MT5: t5Form,
+  XLMRoberta: xlmRobertaForm,
+  Camembert: camembertForm,
+  Albert: albertForm,
 };
 
 /**

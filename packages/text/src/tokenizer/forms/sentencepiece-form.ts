@@ -1,6 +1,7 @@
 import type { Component } from '../normalizers.ts';
+import { classOf } from './foreign-classes.ts';
 import { sequence, type TokenizerForm } from './form.ts';
-import { classes, renumbering } from './sentencepiece-classes.ts';
+import { classes } from './sentencepiece-classes.ts';
 import type { SentencePieceModel } from './sentencepiece-model.ts';
 import {
   charsmap,
@@ -24,12 +25,7 @@ const longestPattern = 9_000;
  * settings of the model. Throws an Error for a class that numbers pieces in a way that isn't known here.
  */
 export function sentencePieceForm(model: SentencePieceModel, config: Component): TokenizerForm {
-  const name = String(config.tokenizer_class ?? '').replace(/Fast$/, '');
-  if (renumbering.has(name)) {
-    throw new Error(
-      `tokenizer_class: expected a class whose ids are known here, got ${name} (save it with its tokenizer.json)`,
-    );
-  }
+  const name = classOf(config.tokenizer_class, '*.model');
   return Object.hasOwn(classes, name) ? classes[name]!(model, config) : plainForm(model);
 }
 

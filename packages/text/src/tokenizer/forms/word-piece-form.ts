@@ -1,31 +1,44 @@
 import type { Component } from '../normalizers.ts';
 import { templateProcessor } from '../template-processor.ts';
-import type { TokenizerForm } from './form.ts';
+import { classOf } from './foreign-classes.ts';
+import { contentOf, type TokenizerForm } from './form.ts';
 
-const defaults = {
+const bert: Component = {
   unk_token: '[UNK]',
   sep_token: '[SEP]',
   pad_token: '[PAD]',
   cls_token: '[CLS]',
   mask_token: '[MASK]',
-  do_lower_case: true,
+};
+const inNormalized = (content: string, lstrip = false) => ({ content, lstrip, normalized: true });
+const mpnet: Component = {
+  bos_token: inNormalized('<s>'),
+  eos_token: inNormalized('</s>'),
+  unk_token: inNormalized('[UNK]'),
+  sep_token: inNormalized('</s>'),
+  pad_token: inNormalized('<pad>'),
+  cls_token: inNormalized('<s>'),
+  mask_token: inNormalized('<mask>', true),
 };
 
 /**
- * The tokenizer.json that stands for a `vocab.txt`, a token a line: BERT's WordPiece; `do_lower_case`, `strip_accents`
- * and `tokenize_chinese_chars` of the configuration count. Throws an Error where a token of its template is missing.
+ * The tokenizer.json that stands for a `vocab.txt`, a token a line: BERT's WordPiece, or MPNet's by `tokenizer_class`;
+ * `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of the configuration count. Throws an Error where a token
+ * of its template is missing.
  */
 export function wordPieceForm(words: string, config: Component): TokenizerForm {
+  const isMpnet = classOf(config.tokenizer_class, 'vocab.txt') === 'MPNet';
+  const defaults: Component = { ...(isMpnet ? mpnet : bert), do_lower_case: true };
   const lines = words.split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
   const vocab = Object.fromEntries(lines.map((token, id) => [token, id]));
   const named = (role: 'unk_token' | 'cls_token' | 'sep_token') => {
-    const value = config[role] ?? defaults[role];
-    const token = typeof value === 'string' ? value : String((value as Component).content);
+    const token = contentOf(config[role] ?? defaults[role]);
     if (!Object.hasOwn(vocab, token)) throw new Error(`vocab.txt: expected the token ${token}`);
     return token;
   };
   const unknown = named('unk_token');
+  const [cls, sep] = [named('cls_token'), named('sep_token')];
   return {
     description: {
       added_tokens: [],
@@ -37,7 +50,15 @@ export function wordPieceForm(words: string, config: Component): TokenizerForm {
         lowercase: config.do_lower_case !== false,
       },
       pre_tokenizer: { type: 'BertPreTokenizer' },
-      post_processor: templateProcessor([named('cls_token')], [named('sep_token')], (token) => vocab[token]!, true),
+      post_processor: isMpnet
+        ? {
+            type: 'RobertaProcessing',
+            sep: [sep, vocab[sep]],
+            cls: [cls, vocab[cls]],
+            trim_offsets: true,
+            add_prefix_space: false,
+          }
+        : templateProcessor([cls], [sep], (token) => vocab[token]!, true),
       decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
       model: {
         type: 'WordPiece',
