@@ -210,7 +210,26 @@ def llama2c(path):
     return encode, decode
 
 
+def sentencepiece_of(path):
+    """The SentencePiece model that a vocabulary of llama2.c was exported from, as far as it tells."""
+    file = path.read_bytes()
+    model, at = sentencepiece_model_pb2.ModelProto(), 4
+    while at < len(file):
+        score, size = struct.unpack_from("<fi", file, at)
+        piece = file[at + 8 : at + 8 + size].decode()
+        id = len(model.pieces)
+        kind = {0: 2, 1: 3, 2: 3}.get(id, 6 if id < 259 else 1)
+        model.pieces.add(piece=piece.strip() if id < 3 else piece.replace(" ", "▁"), score=score, type=kind)
+        at += 8 + size
+    model.trainer_spec.model_type, model.trainer_spec.byte_fallback = 2, True
+    model.trainer_spec.vocab_size = len(model.pieces)
+    model.normalizer_spec.name, model.normalizer_spec.remove_extra_whitespaces = "identity", False
+    return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+
+
 encode, decode = llama2c(shared / "stories260K" / "tok512.bin")
+processor = sentencepiece_of(shared / "stories260K" / "tok512.bin")
+assert all(processor.encode(text) == encode(text) for text in texts if "▁" not in text)
 plain = [text for text in texts if "▁" not in text]
 cases.append({"model": "stories260K/tok512.bin", "witness": "llama2.c", "texts": plain, "ids": [encode(t) for t in plain], "decoded": [decode(encode(t)) for t in plain]})
 (out / "models.json").write_text(json.dumps({"texts": texts, "cases": cases}, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -27,7 +27,7 @@ export interface Tokenizer {
   readonly padId: number;
   /** Id of the mask token, when the vocabulary has one. */
   readonly maskId?: number;
-  /** sha256 (hex) of `tokenizer.json`. */
+  /** sha256 (hex) of `tokenizer.json`, or of the one that stands for an older form. */
   readonly digest: string;
   /** `model_max_length` of `tokenizer_config.json`, when it states one. */
   readonly maxLength?: number;
