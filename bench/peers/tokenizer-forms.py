@@ -260,15 +260,13 @@ def clip():
     split = pre_tokenizers.Split(Regex(words), "removed", invert=True)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.normalizer = normalizers.Lowercase()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=900, initial_alphabet=alphabet, end_of_word_suffix="</w>", special_tokens=["<|startoftext|>", "<|endoftext|>"], show_progress=False
-    )
+    # The trainer gives ids to characters in the order of a hash table, but not to special tokens.
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    first = ["<|startoftext|>", "<|endoftext|>", *alphabet, *[character + "</w>" for character in alphabet]]
+    trainer = trainers.BpeTrainer(vocab_size=1100, end_of_word_suffix="</w>", special_tokens=first, show_progress=False)
     tokenizer.train_from_iterator(corpus[:4000], trainer)
     model = json.loads(tokenizer.to_str())["model"]
-    vocab = model["vocab"]
-    for character in sorted(alphabet):
-        vocab.setdefault(character + "</w>", len(vocab))
+    vocab = dict(sorted(model["vocab"].items(), key=lambda row: row[1]))
     return json.dumps(vocab, ensure_ascii=False), "#version: 0.2\n" + "".join(" ".join(pair) + "\n" for pair in model["merges"])
 
 
