@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { loadTokenizer } from '@slm-compress/text';
+import { readModelFolder, writeModelFolder } from '@slm-compress/compress';
+import { loadTokenizer, readTokenizerFiles } from '@slm-compress/text';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { slmCompress } from './command.ts';
+import { tinyClassifier } from './models.ts';
 
 const goldens = fileURLToPath(new URL('../../text/goldens/forms', import.meta.url));
 let folder = '';
@@ -118,6 +120,24 @@ describe('tokenizer', () => {
       texts: 3,
       report: { texts: 2, unknownRate: { before: 0, after: 0 } },
     });
+  });
+
+  test('prune takes the rows out of a model folder, and refuses an int8 one', async () => {
+    const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'card', 'where', 'is', 'the', 'zebra', 'other'];
+    writeFileSync(join(folder, 'words.txt'), `${words.join('\n')}\n`);
+    const { files } = await readTokenizerFiles(join(folder, 'words.txt'));
+    const model = tinyClassifier(1, words.length);
+    const config = { vocab_size: words.length, model_type: 'bert' };
+    await writeModelFolder(join(folder, 'model'), { model, config, tokenizer: files, card: '# Tiny\n' });
+    writeFileSync(join(folder, 'cards.txt'), 'where is the card');
+    const { stdout, code } = await cli('prune', 'model', '--data', 'cards.txt', '--out', 'smaller');
+    expect({ stdout, code }).toEqual({ stdout: 'smaller  9 of 11 tokens, by 1 texts\n', code: 0 });
+    const made = await readModelFolder(join(folder, 'smaller'));
+    expect(made.model.graph.initializers.get('embeddings/table')!.dims).toEqual([9, 4]);
+    expect(made.config).toMatchObject({ vocab_size: 9 });
+    const int8 = fileURLToPath(new URL('../../../models/spam-filter/int8', import.meta.url));
+    const refused = await cli('prune', int8, '--data', 'cards.txt', '--out', 'none');
+    expect(refused.stderr).toContain('expected an FP32 model, got an int8 one');
   });
 
   test.each([

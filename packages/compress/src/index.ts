@@ -6,6 +6,7 @@ export * from './folder/model-folder.ts';
 export * from './prune/gates.ts';
 export * from './prune/importance.ts';
 export * from './prune/magnitude.ts';
+export * from './prune/prune-model-folder.ts';
 export * from './prune/structured.ts';
 export * from './prune/vocabulary-rows.ts';
 export * from './quantize/calibrate.ts';

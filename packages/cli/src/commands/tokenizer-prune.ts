@@ -9,13 +9,18 @@ import type { PrunedTokenizer } from '../tasks/task.ts';
 /** `tokenizer prune`: keep the tokens that a corpus needs. */
 export function pruneTokenizerCommand(): Command {
   return new Command('prune')
-    .description('Keep the tokens that texts need, and say what other texts cost then.')
-    .argument('<path>', 'folder, or file, of the tokenizer')
+    .description(
+      'Keep the tokens that texts need, in a tokenizer or a model with it, and say what other texts cost then.',
+    )
+    .argument('<path>', 'folder, or file, of the tokenizer; or a model folder, whose embedding rows go too')
     .requiredOption(
       '--data <path>',
       'texts: file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed',
     )
-    .requiredOption('--out <dir>', 'folder to write; kept-ids.json names the rows of the embedding table to keep')
+    .requiredOption(
+      '--out <dir>',
+      'folder to write; beside a tokenizer alone, kept-ids.json names the rows of the embedding table to keep',
+    )
     .option('--column <name>', 'column that holds the text (default: text)')
     .addOption(new Option('--keep <n>', 'tokens in all (default: all that occur)').argParser(integerIn(1, 2 ** 31)))
     .addOption(
@@ -25,7 +30,8 @@ export function pruneTokenizerCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  $ slm-compress tokenizer prune gpt2 --data train.jsonl --held-out test.jsonl --keep 8000 --out tokenizers/small\n',
+      '\nExamples:\n  $ slm-compress tokenizer prune gpt2 --data train.jsonl --held-out test.jsonl --keep 8000 --out tokenizers/small\n' +
+        '  $ slm-compress tokenizer prune runs/spam/student --data mails.jsonl --out runs/spam/small\n',
     )
     .action(async (path: string, options) => {
       const { json, ...task } = options;

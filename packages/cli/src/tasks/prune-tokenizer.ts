@@ -1,8 +1,9 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StageEvent } from '@slm-compress/compress';
+import { pruneModelFolder, readModelFolder, type StageEvent, vocabularyRows } from '@slm-compress/compress';
 import { loadTokenizer, pruneVocabulary, readTokenizerFiles, writeTokenizer } from '@slm-compress/text';
 import writeFileAtomic from 'write-file-atomic';
-import { checkTokenizerOut, outError } from './check-out.ts';
+import { checkDataOut, checkTokenizerOut, outError } from './check-out.ts';
 import type { PrunedTokenizer, Task } from './task.ts';
 import { textsOf } from './texts-of.ts';
 
@@ -10,14 +11,18 @@ const textsPerEvent = 500;
 
 /**
  * Counts the tokens of the texts, keeps those that are wanted, and writes the tokenizer's files and `kept-ids.json`: by
- * new id the old one, the rows of the embedding table to keep.
+ * new id the old one, the rows of the embedding table to keep. Of a model folder, all of it with the rows taken out.
  */
 export async function* pruneTokenizerTask(
   task: Extract<Task, { kind: 'prune-tokenizer' }>,
   signal: AbortSignal,
 ): AsyncGenerator<StageEvent, PrunedTokenizer> {
   const { path, data, column, out, keep, minCount, heldOut } = task;
-  await checkTokenizerOut(out, [path, data, ...(heldOut === undefined ? [] : [heldOut])]);
+  const isModel = (await stat(join(path, 'manifest.json')).catch(() => undefined))?.isFile() === true;
+  const inputs = [path, data, ...(heldOut === undefined ? [] : [heldOut])];
+  await (isModel ? checkDataOut(out, inputs) : checkTokenizerOut(out, inputs));
+  const model = isModel ? await readModelFolder(path) : undefined;
+  if (model !== undefined) vocabularyRows(model);
   const [files, tokenizer] = await Promise.all([readTokenizerFiles(path), loadTokenizer(path)]);
   const counts = new Map<number, number>();
   let texts = 0;
@@ -31,19 +36,19 @@ export async function* pruneTokenizerTask(
   const measured: string[] = [];
   if (heldOut !== undefined) for await (const text of textsOf(heldOut, column)) measured.push(text);
   yield progress('pruning', 0);
-  const {
-    tokenizer: made,
-    keptIds,
-    report,
-  } = pruneVocabulary(files, counts, {
+  const pruned = pruneVocabulary(files, counts, {
     ...(keep === undefined ? {} : { keep }),
     ...(minCount === undefined ? {} : { minCount }),
     ...(heldOut === undefined ? {} : { heldOut: measured }),
   });
+  const { tokenizer: made, keptIds, report } = pruned;
   signal.throwIfAborted();
   try {
-    await writeTokenizer(out, made);
-    await writeFileAtomic(join(out, 'kept-ids.json'), `[${keptIds.join(',')}]\n`);
+    if (model !== undefined) await pruneModelFolder(model, out, pruned);
+    else {
+      await writeTokenizer(out, made);
+      await writeFileAtomic(join(out, 'kept-ids.json'), `[${keptIds.join(',')}]\n`);
+    }
   } catch (error) {
     throw outError(out, error);
   }
