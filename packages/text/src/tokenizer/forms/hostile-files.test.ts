@@ -151,6 +151,10 @@ it('large beyond use, files are refused before they cost much', () => {
     'expected at most 16777216 bytes, got 16777217',
   );
   expect(() => readLlama2cVocabulary(Buffer.alloc(2 ** 24 + 1))).toThrow('expected at most 16777216 bytes');
+  const symbols = Array.from({ length: 2 ** 16 + 1 }, (_, i) => piece(String.fromCodePoint(0x10000 + i), 0x18, 4));
+  expect(() => readSentencePieceModel(Buffer.concat([unknown, ...symbols, message(2, '')]))).toThrow(
+    'expected at most 65536 control and user-defined pieces, got 65537',
+  );
   const long = many.map((_, i) => String(i).padStart(512, 'a'));
   expect(() => readLlama2cVocabulary(binary(long, 512))).toThrow('expected tokens of 4194304 characters in all');
 });

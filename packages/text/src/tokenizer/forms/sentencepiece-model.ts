@@ -35,6 +35,8 @@ export interface SentencePieceModel {
 export const largestModel = 2 ** 24;
 export const mostCharacters = 2 ** 22;
 const longestPiece = 512;
+/** Every text is searched for these. */
+const mostSymbols = 2 ** 16;
 
 const types: readonly (PieceType | undefined)[] = [
   undefined,
@@ -110,6 +112,10 @@ export function readSentencePieceModel(file: Buffer): SentencePieceModel {
   const unknownId = pieces.findIndex(({ type }) => type === 'unknown');
   if (unknownId < 0 || pieces.filter(({ type }) => type === 'unknown').length > 1) {
     throw new Error('pieces: expected one of the type unknown');
+  }
+  const symbols = pieces.filter(({ type }) => type === 'control' || type === 'user-defined').length;
+  if (symbols > mostSymbols) {
+    throw new Error(`expected at most ${mostSymbols} control and user-defined pieces, got ${symbols}`);
   }
   const byteFallback = trainer.get(35) === 1;
   const bytes = pieces.filter(({ type }) => type === 'byte').length;

@@ -15,11 +15,12 @@ const roles = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((role) => `
 export function withSpecialTokens(description: Component, config: Component, addedFile: Component): Component {
   const { ids, size } = vocabularyOf(description as never);
   const own = (description.added_tokens ?? []) as readonly AddedTokenRow[];
+  const ownIds = new Map(own.map(({ content, id }) => [content, id]));
   const tokens = new Map<string, AddedTokenRow>();
   let next = size;
   const add = (content: string, flags: Component = {}) => {
     if (content === '' || tokens.has(content)) return;
-    const id = own.find((token) => token.content === content)?.id ?? ids.get(content) ?? next++;
+    const id = ownIds.get(content) ?? ids.get(content) ?? next++;
     const flag = (name: string, usual: boolean) => (typeof flags[name] === 'boolean' ? flags[name] : usual);
     const special = flag('special', true);
     tokens.set(content, {
