@@ -21,12 +21,14 @@ texts, failed, digests = made["texts"], False, {}
 for folder, ids in made["ids"].items():
     low = Tokenizer.from_file(folder + "/tokenizer.json")
     high = AutoTokenizer.from_pretrained(folder)
+    # `transformers` takes an empty second text for none
     pairs = list(zip(texts, texts[1:]))
+    asked = [(a, b, row) for (a, b), row in zip(pairs, ids["pair"]) if b]
     wrong = {
         "tokenizers": sum(low.encode(t).ids != row for t, row in zip(texts, ids["single"])),
         "transformers": sum(high(t)["input_ids"] != row for t, row in zip(texts, ids["single"])),
         "tokenizers, pairs": sum(low.encode(a, b).ids != row for (a, b), row in zip(pairs, ids["pair"])),
-        "transformers, pairs": sum(high(a, b)["input_ids"] != row for (a, b), row in zip(pairs, ids["pair"])),
+        "transformers, pairs": sum(high(a, b)["input_ids"] != row for a, b, row in asked),
     }
     failed = failed or any(wrong.values())
     written = b"".join((pathlib.Path(folder) / f"{name}.json").read_bytes() for name in ["tokenizer", "tokenizer_config"])

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { SlmError } from '@slm-compress/onnx';
 import { labelReplies, type MessageRange, messageTokens } from './batches/reply-labels.ts';
 import { type ChatOptions, type ChatTurn, chatRenderer, type RenderedChat } from './tokenizer/chat-template.ts';
+import { cleaningDecoder } from './tokenizer/clean-up.ts';
 import { tokenDecoder } from './tokenizer/decoder.ts';
 import {
   type EncodedText,
@@ -91,7 +92,10 @@ export interface TextTokenizer extends Tokenizer {
    * Throws as `encode` does, and for a `stride` from the room of a window on and for pairs where no text is named.
    */
   encodeWindows(text: string, options?: WindowOptions): readonly TokenWindow[];
-  /** The text of ids, as the Rust library decodes; ids the vocabulary does not have are left out. */
+  /**
+   * The text of ids, as the Rust library decodes, with spaces cleaned up where `clean_up_tokenization_spaces` of
+   * tokenizer_config.json says so (not for BPE); ids the vocabulary does not have are left out.
+   */
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
   /** Decodes id by id: what it returns, put together, is `decode` of all. */
   createDecoder(options?: DecodeOptions): IncrementalDecoder;
@@ -161,7 +165,10 @@ function assembleTokenizer({ description, config, bytes, chatTemplates }: Tokeni
     pipeline.ids,
     align,
   );
-  const startDecoder = tokenDecoder(description.decoder as Component | null);
+  const decoding = tokenDecoder(description.decoder as Component | null);
+  // as in `transformers`, which leaves the texts of BPE alone
+  const cleans = config.clean_up_tokenization_spaces === true && !Array.isArray(description.model.merges);
+  const startDecoder = cleans ? cleaningDecoder(decoding) : decoding;
   const said = ({ skipSpecialTokens = true }: DecodeOptions = {}) => {
     return (id: number): string | undefined => {
       const token = vocabulary.tokens.get(id);

@@ -8,7 +8,7 @@ import { loadTokenizer } from '../../tokenizer.ts';
 
 const goldens = new URL('../../../goldens/forms/', import.meta.url);
 const shared = new URL('../../../../../../shared/models/', import.meta.url);
-/** What AutoTokenizer of `transformers` says: bench/peers/tokenizer-forms.py. */
+/** What AutoTokenizer of `transformers` says, null where a converter of it says otherwise: bench/peers/tokenizer-forms.py. */
 const { texts, pairs, folders } = JSON.parse(await readFile(new URL('folders.json', goldens), 'utf8')) as {
   readonly texts: readonly string[];
   readonly pairs: readonly (readonly [string, string])[];
@@ -19,7 +19,7 @@ const { texts, pairs, folders } = JSON.parse(await readFile(new URL('folders.jso
     readonly size: number;
     readonly special: readonly number[];
     readonly roles: Readonly<Record<string, number>>;
-    readonly ids: readonly (readonly number[])[];
+    readonly ids: readonly (readonly number[] | null)[];
     readonly pairs: readonly { readonly ids: readonly number[]; readonly typeIds: readonly number[] }[];
     readonly decoded: readonly string[];
   }[];
@@ -49,10 +49,13 @@ describe.each(folders)(
       expect(tokenizer.vocabSize).toBe(size);
       if (roles.pad !== undefined) expect(tokenizer.padId).toBe(roles.pad);
       if (roles.mask !== undefined) expect(tokenizer.maskId).toBe(roles.mask);
+      expect(ids.filter((row) => row !== null).length).toBeGreaterThan(35);
       texts.forEach((text, i) => {
+        const expected = ids[i];
+        if (!expected) return;
         const name = JSON.stringify(text);
-        expect([...tokenizer.encode(text).ids], name).toEqual(ids[i]);
-        expect(tokenizer.decode(ids[i]!, { skipSpecialTokens: false }), name).toBe(decoded[i]);
+        expect([...tokenizer.encode(text).ids], name).toEqual(expected);
+        expect(tokenizer.decode(expected, { skipSpecialTokens: false }), name).toBe(decoded[i]);
       });
       pairs.forEach(([first, pair], i) => {
         const { ids: found, typeIds } = tokenizer.encode(first, { pair });
