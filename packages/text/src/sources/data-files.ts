@@ -58,7 +58,7 @@ export function formatOfName(path: string): Exclude<RowFormat, 'folders'> | unde
  * (a card with `configs`, or files named by split, as `data/train-00000-of-00001.parquet`), folders as labels (below it, or
  * below its folder named as `split`, only `LABEL/*.txt`), or all data files below it.
  *
- * Throws SlmError `FILE_NOT_FOUND`; `DATA_OPTION`, listing those there are, when a folder has several splits or
+ * Throws SlmError `FILE_NOT_FOUND`; `DATA_FORMAT` for a pipe, socket or device; `DATA_OPTION`, listing those there are, when a folder has several splits or
  * configurations and none or another one is named.
  */
 export async function findDataFiles(input: {
@@ -69,12 +69,22 @@ export async function findDataFiles(input: {
 }): Promise<FoundFiles> {
   const { path, format } = input;
   if (path === stdinPath) return plain([path], format);
-  const info = await stat(path).catch(() => undefined);
-  if (info === undefined && isGlob(path)) return plain(await globFiles(path), format);
-  if (info === undefined) {
-    throw new SlmError('FILE_NOT_FOUND', `${path}: expected a data file, a folder or a pattern, found none`);
+  const info = await stat(path).catch((cause: NodeJS.ErrnoException) => cause);
+  if (info instanceof Error) {
+    if (isGlob(path)) return plain(await globFiles(path), format);
+    const got = info.code === 'ENOENT' ? 'found none' : `got ${info.code}`;
+    throw new SlmError('FILE_NOT_FOUND', `${path}: expected a data file, a folder or a pattern, ${got}`, {
+      cause: info,
+    });
   }
-  if (!info.isDirectory()) return plain([path], format);
+  // To open a pipe waits for its writer, in a thread that no signal reaches, and a device may never end.
+  if (!info.isDirectory() && !info.isFile()) {
+    throw new SlmError(
+      'DATA_FORMAT',
+      `${path}: expected a file or a folder, got a pipe, socket or device (save it first, or pipe it to a command that reads "-")`,
+    );
+  }
+  if (info.isFile()) return plain([path], format);
   const all = await filesBelow(path);
   const inside = (file: string) => relative(path, file).split(sep).join('/');
   const names = all.map(inside);

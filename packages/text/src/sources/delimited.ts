@@ -49,20 +49,26 @@ export async function* delimitedRecords(
     delimiter ??= likelyDelimiter(header);
     return delimiter;
   });
-  for await (const record of records) {
-    if (names === undefined) {
-      if ('bad' in record) throw rowError(record.where, record.bad);
-      names = header(file, record, delimiter!, format.quotes);
-      continue;
+  try {
+    for await (const record of records) {
+      if (names === undefined) {
+        if ('bad' in record) throw rowError(record.where, record.bad);
+        names = header(file, record, delimiter!, format.quotes);
+        continue;
+      }
+      if ('bad' in record) {
+        yield* flush();
+        yield record;
+        continue;
+      }
+      batch.push(record);
+      size += record.text.length;
+      if (batch.length >= batchRecords || size >= batchCharacters) yield* flush();
     }
-    if ('bad' in record) {
-      yield* flush();
-      yield record;
-      continue;
-    }
-    batch.push(record);
-    size += record.text.length;
-    if (batch.length >= batchRecords || size >= batchCharacters) yield* flush();
+  } catch (error) {
+    // A stream that breaks off has given these rows already.
+    if (names !== undefined) yield* flush();
+    throw error;
   }
   if (names !== undefined) yield* flush();
 }
