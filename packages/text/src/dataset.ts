@@ -1,4 +1,5 @@
 import type { CleaningStep } from './cleaning/steps.ts';
+import type { ShingleKind } from './duplicates/shingles.ts';
 import type { InputAccount, RowInput } from './sources/open-rows.ts';
 import type { ChatMessage, RowColumns } from './sources/text-row.ts';
 import type { SplitRecord } from './splits/split-record.ts';
@@ -173,6 +174,8 @@ export interface PrepareOptions extends DataInputs {
     readonly exact?: boolean;
     /** Jaccard similarity of word 3-shingles from which two texts are the same, 0.8 by default; or none. */
     readonly near?: number | false;
+    /** What shingles are made of; `by-script` by default. */
+    readonly shingles?: ShingleKind;
   };
   /** By default .15 to validation and to test, 0 where that part is given, and the rest to train. */
   readonly split?: SplitOptions;

@@ -12,6 +12,7 @@ import type {
   RowAccount,
   TextExample,
 } from './dataset.ts';
+import type { ShingleKind } from './duplicates/shingles.ts';
 import { digestSplits } from './prepare/digest.ts';
 import { dropDuplicates } from './prepare/drop-duplicates.ts';
 import { readRows } from './prepare/read-rows.ts';
@@ -106,7 +107,7 @@ const duplicateReasons = ['conflicting-labels', 'exact-duplicate', 'near-duplica
 /** Reads the parts of a data set. */
 function partReader(options: PrepareOptions, inputs: ResolvedInputs, { onProgress, signal }: PrepareControl) {
   const { task = 'classification', cleaning = standardCleaning, duplicates = {} } = options;
-  const { exact = true, near = 0.8 } = duplicates;
+  const { exact = true, near = 0.8, shingles = 'by-script' } = duplicates;
   const open = async (part: PrepareProgress['part'], keepRows: boolean, tally: Tally) => {
     const { baseDir, seed, onBadRow, maxRowBytes, limit, sample } = options;
     const cleaner = await createCleaner(cleaning, { keepRows });
@@ -143,10 +144,11 @@ function partReader(options: PrepareOptions, inputs: ResolvedInputs, { onProgres
       const { reader, account } = await open(part, false, tally);
       const threshold = near === false ? 1 : near;
       const groups = new Set(options.split?.by === 'group' ? against.flatMap(({ group }) => group ?? []) : []);
-      const found = await uncontaminated(reader, against, { threshold, groups, tally });
+      const found = await uncontaminated(reader, against, { threshold, shingles, groups, tally });
       const { kept, account: duplicateAccount } = await dropDuplicates(found.rows, {
         exact,
         near,
+        shingles,
         part,
         tally,
         onProgress,
@@ -161,11 +163,16 @@ function partReader(options: PrepareOptions, inputs: ResolvedInputs, { onProgres
 async function uncontaminated(
   rows: AsyncIterable<TextExample>,
   against: readonly TextExample[],
-  options: { readonly threshold: number; readonly groups: ReadonlySet<string>; readonly tally: Tally },
+  options: {
+    readonly threshold: number;
+    readonly shingles: ShingleKind;
+    readonly groups: ReadonlySet<string>;
+    readonly tally: Tally;
+  },
 ): Promise<{ readonly rows: readonly TextExample[]; readonly account: ContaminationAccount }> {
-  const { threshold, groups, tally } = options;
+  const { threshold, shingles, groups, tally } = options;
   const compared = (row: TextExample) => ({ id: row.id, text: wholeText(row) });
-  const decontaminator = await createDecontaminator(against.map(compared), { threshold });
+  const decontaminator = await createDecontaminator(against.map(compared), { threshold, shingles });
   const kept: TextExample[] = [];
   try {
     for await (const row of rows) {

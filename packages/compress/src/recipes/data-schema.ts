@@ -189,6 +189,11 @@ export const dataSchema = z
             error: 'expected a similarity above 0 and at most 1, or false',
           })
           .default(0.8),
+        /**
+         * `by-script` (the default): in scripts without spaces between words, shingles are of characters; `words`: a run of letters
+         * is a word in every script.
+         */
+        shingles: z.enum(['by-script', 'words']).exactOptional(),
       })
       .prefault({}),
     /** Rows to validate on, as given: cleaned as the others, none of them dropped; train loses what equals them. */

@@ -1,5 +1,6 @@
 import type { DuplicateAccount, PrepareProgress, TextExample } from '../dataset.ts';
 import { createExactDuplicates } from '../duplicates/exact-duplicates.ts';
+import type { ShingleKind } from '../duplicates/shingles.ts';
 import { findNearDuplicates } from '../near-duplicates.ts';
 import { wholeText } from '../whole-text.ts';
 import type { Tally } from './tally.ts';
@@ -17,19 +18,20 @@ export async function dropDuplicates<Row extends TextExample>(
   settings: {
     readonly exact: boolean;
     readonly near: number | false;
+    readonly shingles: ShingleKind;
     readonly part: PrepareProgress['part'];
     readonly tally: Tally;
     readonly onProgress: ((progress: PrepareProgress) => void) | undefined;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<{ readonly kept: readonly Row[]; readonly account: DuplicateAccount }> {
-  const { exact, near, part, tally, onProgress, signal } = settings;
+  const { exact, near, shingles, part, tally, onProgress, signal } = settings;
   const sorted = [...rows].sort(byId);
   const different = exact ? await dropExact(sorted, tally) : sorted;
   if (near === false) return { kept: different, account: { groups: tally.groups, candidates: 0, pairs: 0 } };
   const found = await findNearDuplicates(different.map(wholeText), {
     threshold: near,
-    shingles: 'words',
+    shingles,
     ...(signal && { signal }),
     onProgress: (done, total) => onProgress?.({ stage: 'deduplicate', part, done, total, unit: 'rows' }),
   });
