@@ -75,8 +75,8 @@ export async function pathInputs(path: string): Promise<readonly InspectedInput[
 }
 
 async function recipeInputs(file: string): Promise<readonly InspectedInput[]> {
-  const { dataInputs, readRecipe } = await import('@slm-compress/compress');
-  const { data } = await readRecipe(file);
+  const { dataInputs, readDataRecipe } = await import('@slm-compress/compress');
+  const { data } = await readDataRecipe(file);
   const parts = Object.entries(await resolveInputs(dataInputs(data, dirname(resolve(file)))));
   const inputs = parts
     .filter(([part]) => part !== 'unlabelled')

@@ -53,6 +53,16 @@ describe('data inspect', () => {
     });
   });
 
+  test('a recipe need have no stages', async () => {
+    writeFileSync(
+      join(folder, 'data-only.yaml'),
+      'data:\n  source: notes.csv\n  columns: { text: What was said, label: Room }\n',
+    );
+    const { stdout, stderr } = await inspect('data-only.yaml', '--json');
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ read: { text: 'What was said', label: 'Room' }, rows: 120 });
+  });
+
   test.each([
     ['FILE_NOT_FOUND', ['none.csv']],
     ['DATA_COLUMN', ['notes.csv', '--label', 'Roof']],
