@@ -72,17 +72,18 @@ export function layerName(index: number): string {
  * norms one and zero. Every parameter draws from its own fork of `rng`, named after it: adding one changes no other.
  */
 export function initializeBert(config: BertConfig, rng: Rng): ReadonlyMap<string, Tensor> {
-  const weights = new Map<string, Tensor>();
-  for (const [name, dims] of bertParameterShapes(config)) {
-    const data = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
-    if (name.endsWith('LayerNorm.weight')) data.fill(1);
-    else if (dims.length > 1) {
-      const own = rng.fork(name);
-      for (let i = 0; i < data.length; i++) data[i] = own.normal() * INITIAL_DEVIATION;
-    }
-    weights.set(name, float32(data, dims));
+  return new Map([...bertParameterShapes(config)].map(([name, dims]) => [name, initialParameter(name, dims, rng)]));
+}
+
+/** One parameter of {@link initializeBert}. */
+export function initialParameter(name: string, dims: readonly number[], rng: Rng): Tensor {
+  const data = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
+  if (name.endsWith('LayerNorm.weight')) data.fill(1);
+  else if (dims.length > 1) {
+    const own = rng.fork(name);
+    for (let i = 0; i < data.length; i++) data[i] = own.normal() * INITIAL_DEVIATION;
   }
-  return weights;
+  return float32(data, dims);
 }
 
 /** Throws `WEIGHTS_MISMATCH` unless `weights` has every parameter of `config` as float32 of its shape. */

@@ -35,6 +35,9 @@ export interface BertConfig {
 /** Epsilon inside every LayerNormalization, as in BERT. */
 export const LAYER_NORM_EPSILON = 1e-12;
 
+/** Bound for files that are not to be trusted. */
+const MOST_LAYERS = 1000;
+
 /** Heads of layer `index`. */
 export function headsOf(config: BertConfig, index: number): number {
   return config.headsPerLayer?.[index] ?? config.heads;
@@ -59,6 +62,7 @@ export function validateBertConfig(config: BertConfig, where = 'model config'): 
   positive('vocabSize', config.vocabSize);
   positive('hiddenSize', config.hiddenSize);
   positive('layers', config.layers);
+  if (config.layers > MOST_LAYERS) fail('layers', `at most ${MOST_LAYERS}`, config.layers);
   positive('heads', config.heads);
   positive('headSize', config.headSize);
   positive('intermediateSize', config.intermediateSize);

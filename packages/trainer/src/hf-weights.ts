@@ -36,25 +36,37 @@ export function toHfWeights(config: BertConfig, weights: ReadonlyMap<string, Ten
 
 /**
  * The inverse of {@link toHfWeights}: reads the tensors of a `BertForSequenceClassification`; row 0 of the token-type
- * table is added to every row of the position table. Throws `WEIGHTS_MISMATCH` for tensors missing or of other shapes.
+ * table is added to every row of the position table. Parameters in `instead` are taken from there, and need not be stored.
+ * Throws `WEIGHTS_MISMATCH` for tensors missing or of other shapes.
  */
-export function fromHfWeights(config: BertConfig, stored: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
-  const take = (name: string): Tensor => {
+export function fromHfWeights(
+  config: BertConfig,
+  stored: ReadonlyMap<string, Tensor>,
+  instead: ReadonlyMap<string, Tensor> = new Map(),
+): ReadonlyMap<string, Tensor> {
+  const take = (name: string, ...dims: (number | undefined)[]): Tensor => {
     const tensor = stored.get(name);
-    if (tensor?.type === 'float32') return tensor;
-    const got = tensor ? tensor.type : 'no such tensor';
-    throw new SlmError('WEIGHTS_MISMATCH', `weights: expected float32 ${name}, got ${got}`);
+    const fits =
+      tensor?.dims.length === dims.length && dims.every((dim, axis) => dim === undefined || dim === tensor.dims[axis]);
+    if (tensor?.type === 'float32' && fits) return tensor;
+    const expected = `float32 [${dims.map((dim) => dim ?? 'any').join(', ')}]`;
+    const got = tensor ? `${tensor.type} [${tensor.dims.join(', ')}]` : 'no such tensor';
+    throw new SlmError('WEIGHTS_MISMATCH', `weights: expected ${name} as ${expected}, got ${got}`);
   };
   const weights = new Map<string, Tensor>();
-  for (const name of bertParameterShapes(config).keys()) {
+  for (const [name, dims] of bertParameterShapes(config)) {
     const merged = mergedRoles(name);
-    if (merged !== undefined) {
-      const joined = concatRows(merged.map(take));
-      weights.set(name, isLinear(name) ? transpose(joined) : joined);
+    const linear = isLinear(name);
+    if (instead.has(name)) {
+      weights.set(name, instead.get(name)!);
+    } else if (merged !== undefined) {
+      const outputs = dims.at(-1)! / merged.length;
+      const parts = merged.map((role) => (linear ? take(role, outputs, dims[0]) : take(role, outputs)));
+      weights.set(name, linear ? transpose(concatRows(parts)) : concatRows(parts));
     } else if (name === POSITIONS) {
-      weights.set(name, addRow(take(name), take(TOKEN_TYPES)));
+      weights.set(name, addRow(take(name, ...dims), take(TOKEN_TYPES, undefined, config.hiddenSize)));
     } else {
-      weights.set(name, isLinear(name) ? transpose(take(name)) : take(name));
+      weights.set(name, linear ? transpose(take(name, dims[1], dims[0])) : take(name, ...dims));
     }
   }
   checkBertWeights(config, weights);
