@@ -4,7 +4,7 @@ import { UsageError } from './exit-codes.ts';
 import { integerIn, numberIn } from './options.ts';
 
 /** Adds the options that say how long and how fast to train. */
-export function addTrainingOptions(command: Command, defaults: { epochs: number; learningRate: number }): Command {
+export function addTrainingOptions(command: Command, defaults: { epochs: number; learningRate?: number }): Command {
   return command
     .addOption(
       new Option('--epochs <n>', 'passes over the training data')
@@ -12,7 +12,10 @@ export function addTrainingOptions(command: Command, defaults: { epochs: number;
         .default(defaults.epochs),
     )
     .addOption(
-      new Option('--learning-rate <x>', 'peak learning rate')
+      new Option(
+        '--learning-rate <x>',
+        `peak learning rate${defaults.learningRate === undefined ? ' (default: 5e-4, with --from 5e-5)' : ''}`,
+      )
         .argParser(numberIn(1e-9, 1))
         .default(defaults.learningRate),
     )
@@ -32,9 +35,15 @@ export function addTrainingOptions(command: Command, defaults: { epochs: number;
     );
 }
 
-/** Adds the options that shape an encoder trained from scratch. */
-export function addArchitectureOptions(command: Command): Command {
+/** Adds the options that shape a new encoder, and `--from`, which takes one that is there. */
+export function addStartOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option(
+        '--from <dir>',
+        'start from the weights of this folder: Hugging Face layout (BERT), or a model folder',
+      ),
+    )
     .addOption(new Option('--layers <n>', 'encoder layers').argParser(integerIn(1, 48)).default(2))
     .addOption(new Option('--hidden-size <n>', 'width of the hidden states').argParser(integerIn(4, 4096)).default(96))
     .addOption(new Option('--heads <n>', 'attention heads').argParser(integerIn(1, 64)).default(4))
@@ -63,9 +72,21 @@ export function trainingValues(options: Readonly<Record<string, unknown>>): Reco
   ]);
 }
 
-/** Values of {@link addArchitectureOptions} as the recipe names them. */
-export function architectureValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return pick(options, ['layers', 'hiddenSize', 'heads', 'intermediateSize', 'pooling']);
+/**
+ * Values of {@link addStartOptions} as the recipe names them; `--from` gets a slash, which tells it from a stage's name.
+ * @throws UsageError for `--from` with the shape of a new encoder
+ */
+export function startValues(command: Command): Record<string, unknown> {
+  const options = command.opts();
+  const shape = ['layers', 'hiddenSize', 'heads', 'intermediateSize', 'pooling'];
+  if (options.from === undefined) return { architecture: pick(options, shape) };
+  const given = shape.filter((name) => command.getOptionValueSource(name) === 'cli');
+  const other = given.find((name) => name !== 'pooling');
+  if (other !== undefined) {
+    const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new UsageError(`expected no --${flag} beside --from, whose model has a shape already`);
+  }
+  return { from: /[\\/]/.test(options.from) ? options.from : `./${options.from}`, ...pick(options, given) };
 }
 
 /** Values of {@link addDistillationOptions} as the recipe names them. */

@@ -8,7 +8,12 @@ export type { Loss } from './loss.ts';
 export type { Optimizer } from './optimizer.ts';
 export type { ParameterRule } from './parameter-groups.ts';
 export { type PredictOptions, predictLogits, scoreLogits } from './predict.ts';
-export { loadPretrained, type Pretrained, type PretrainedOptions } from './pretrained/load-pretrained.ts';
+export {
+  adaptPretrained,
+  loadPretrained,
+  type Pretrained,
+  type PretrainedOptions,
+} from './pretrained/load-pretrained.ts';
 export { readStoredWeights } from './pretrained/stored-weights.ts';
 export * from './safetensors.ts';
 export * from './schedule.ts';

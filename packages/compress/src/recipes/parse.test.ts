@@ -87,3 +87,43 @@ test('a missing file is named', async () => {
     message: 'no/such.yaml: expected a recipe, got ENOENT (check the path)',
   });
 });
+
+const tuned = (start: string) => `name: tuned
+data: { source: mails.csv }
+tokenizer: { from: ../bert, maxLength: 64 }
+stages:
+  - name: teacher
+    train: { ${start} }
+  - name: again
+    train: { from: teacher, epochs: 1 }
+`;
+
+test('training starts from a folder or a stage, with a rate of its own', () => {
+  const { tokenizer, stages } = parseRecipe(tuned('from: ../bert, pooling: mean'));
+  expect(tokenizer).toEqual({ from: '../bert', maxLength: 64 });
+  expect(stages.map(({ options }) => options)).toMatchObject([
+    { from: '../bert', pooling: 'mean', learningRate: 5e-5 },
+    { from: 'teacher', learningRate: 5e-5 },
+  ]);
+  expect(parseRecipe(small).stages[0]!.options).toMatchObject({ learningRate: 5e-4 });
+});
+
+test.each([
+  ['neither', 'epochs: 1', 'expected either architecture (new weights) or from'],
+  [
+    'both',
+    'from: ../bert, architecture: { layers: 1, hiddenSize: 4, heads: 1, intermediateSize: 4 }',
+    'expected either',
+  ],
+  ['a later stage', 'from: again', 'expected an earlier stage, got "again"'],
+  ['no stage', 'from: Bert', 'expected the name of an earlier stage or the path of a folder'],
+])('a start that means nothing: %s', (_, start, message) => {
+  expect(errorOf(tuned(start)).message).toContain(message);
+});
+
+test('pooling of a new model and sizes of a given tokenizer are errors', () => {
+  const pooled = small.replace('epochs: 2', 'epochs: 2\n      pooling: mean');
+  expect(errorOf(pooled).message).toContain('expected pooling inside architecture');
+  const sized = tuned('from: ../bert').replace('maxLength: 64', 'maxLength: 64, vocabSize: 200');
+  expect(errorOf(sized).message).toMatch(/tiny.yaml:3:.*tokenizer.vocabSize: expected no such key beside "from"/);
+});

@@ -3,7 +3,15 @@ import { SlmError } from '@slm-compress/onnx';
 import { type Document, isMap, isNode, isPair, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { DataOptions } from './data-schema.ts';
-import { dataRecipeSchema, parentsOf, type Recipe, recipeSchema, reservedNames, type Stage } from './schema.ts';
+import {
+  dataRecipeSchema,
+  parentsOf,
+  type Recipe,
+  recipeSchema,
+  reservedNames,
+  type Stage,
+  startFolderOf,
+} from './schema.ts';
 import { nearest } from './suggest.ts';
 
 type Path = readonly PropertyKey[];
@@ -121,6 +129,8 @@ function checkRows(
         `${locate([...path, 'name'])}: expected a new name, got a second "${stage.name}"`,
       );
     }
+    const from = stage.kind === 'train' || stage.kind === 'distill' ? stage.options.from : undefined;
+    if (from !== undefined && from !== startFolderOf(stage)) need(from, [...path, stage.kind, 'from']);
     if (stage.kind === 'distill') need(stage.options.teacher, [...path, 'distill', 'teacher']);
     if (stage.kind === 'quantize') need(stage.options.from, [...path, 'quantize', 'from']);
     if (stage.kind === 'prune') {

@@ -57,3 +57,28 @@ test('recorded durations replace the model of the work', () => {
   const [data] = planRecipe(parseRecipe(text), { ...inputs, durations: { data: 12.5 } });
   expect(data).toMatchObject({ estimatedSeconds: 12.5, estimate: 'recorded' });
 });
+
+test('a folder that training starts from enters by its digest, wherever it lies', () => {
+  const from = (path: string) => `name: tuned
+data: { source: mails.csv }
+tokenizer: { from: ${path} }
+stages:
+  - name: teacher
+    train: { from: ${path} }
+  - name: student
+    distill: { teacher: teacher, from: teacher }
+  - name: pruned
+    prune: { from: student, heads: 0.5, recovery: { epochs: 1 } }
+`;
+  const shape = { layers: 6, hiddenSize: 384, intermediateSize: 1536 };
+  const plan = (path: string, digest: string) =>
+    planRecipe(parseRecipe(from(path)), { ...inputs, pretrained: { [path]: { digest, shape } } });
+  const keys = (path: string, digest: string) => plan(path, digest).map(({ key }) => key);
+  expect(keys('../bert', 'a')).toEqual(keys('./other/bert', 'a'));
+  const [data, tokenizer, bayes, ...models] = keys('../bert', 'a');
+  const [otherData, otherTokenizer, otherBayes, ...otherModels] = keys('../bert', 'b');
+  expect([otherData, otherBayes]).toEqual([data, bayes]);
+  expect(otherTokenizer).not.toBe(tokenizer);
+  for (const [index, key] of models.entries()) expect(otherModels[index]).not.toBe(key);
+  for (const stage of plan('../bert', 'a').slice(3)) expect(stage.estimatedSeconds).toBeGreaterThan(20);
+});

@@ -1,5 +1,6 @@
 import { digestOf } from './keys.ts';
-import { type Architecture, parentsOf, type Recipe, type Stage } from './schema.ts';
+import type { PretrainedFolder } from './pretrained-folder.ts';
+import { parentsOf, type Recipe, type Stage, startFolderOf } from './schema.ts';
 
 /** Kinds of stages; `report` is the caller's measuring after the stages of a recipe. */
 export type StageKind = 'data' | 'tokenizer' | 'baseline' | 'report' | Stage['kind'];
@@ -25,6 +26,8 @@ export interface PlanInputs {
   /** Seconds that stages took before, by key or, for another key, by stage name. */
   readonly durations?: Readonly<Record<string, number>>;
   readonly workers?: number;
+  /** The folders that stages and the tokenizer start from, by the paths that the recipe has. */
+  readonly pretrained?: Readonly<Record<string, PretrainedFolder>>;
 }
 
 /** Bumped when the implementation of a stage changes what it writes. */
@@ -51,26 +54,31 @@ export function planRecipe(recipe: Recipe, inputs: PlanInputs): readonly Planned
       kind,
       key,
       needs,
-      estimatedSeconds: recorded ?? modelSeconds(recipe, kind, options, inputs.workers ?? 2),
+      estimatedSeconds: recorded ?? modelSeconds(recipe, name, kind, inputs),
       estimate: recorded === undefined ? 'modelled' : 'recorded',
     });
   };
   add('data', 'data', { ...recipe.data, digest: inputs.sourceDigest }, []);
-  add('tokenizer', 'tokenizer', recipe.tokenizer, ['data']);
+  const digestOfFolder = (path: string) => inputs.pretrained?.[path]?.digest;
+  const { tokenizer } = recipe;
+  if ('from' in tokenizer) add('tokenizer', 'tokenizer', { ...tokenizer, from: digestOfFolder(tokenizer.from) }, []);
+  else add('tokenizer', 'tokenizer', tokenizer, ['data']);
   add('naive-bayes', 'baseline', {}, ['data']);
   for (const stage of recipe.stages) {
-    add(stage.name, stage.kind, withoutRows(stage), ['data', 'tokenizer', ...parentsOf(stage)]);
+    add(stage.name, stage.kind, withoutRows(stage, digestOfFolder), ['data', 'tokenizer', ...parentsOf(stage)]);
   }
   return [...planned.values()];
 }
 
-/** Options without the names of other rows, whose keys enter as parents. */
-function withoutRows(stage: Stage): unknown {
+/** Options without the names of other rows, whose keys enter as parents, and with digests for paths. */
+function withoutRows(stage: Stage, digestOfFolder: (path: string) => string | undefined): unknown {
+  const path = startFolderOf(stage);
+  const from = path === undefined ? true : digestOfFolder(path);
   switch (stage.kind) {
     case 'train':
-      return stage.options;
+      return { ...stage.options, from: stage.options.from && from };
     case 'distill':
-      return { ...stage.options, teacher: undefined };
+      return { ...stage.options, from: stage.options.from && from, teacher: undefined };
     case 'quantize':
       return { ...stage.options, from: undefined };
     case 'prune': {
@@ -85,26 +93,32 @@ function withoutRows(stage: Stage): unknown {
  * Seconds a stage takes on cores that sustain 40 GFLOPS each, for the 4,000 training texts of 128 tokens that the
  * default recipe has: a forward and a backward pass cost 6 operations per weight and token, plus the attention products.
  */
-function modelSeconds(recipe: Recipe, kind: StageKind, options: unknown, workers: number): number {
-  const tokens = 4000 * recipe.tokenizer.maxLength * (recipe.data.split.train ?? 0.7);
-  const training = (architecture: Architecture, epochs: number) => {
-    const { layers, hiddenSize, intermediateSize } = architecture;
+function modelSeconds(recipe: Recipe, name: string, kind: StageKind, inputs: PlanInputs): number {
+  const { workers = 2, pretrained = {} } = inputs;
+  const { maxLength } = recipe.tokenizer;
+  const tokens = 4000 * maxLength * (recipe.data.split.train ?? 0.7);
+  const shapeOf = (row: string): PretrainedFolder['shape'] => {
+    const stage = recipe.stages.find((other) => other.name === row);
+    if (stage === undefined) return pretrained[row]?.shape;
+    if ('architecture' in stage.options && stage.options.architecture !== undefined) return stage.options.architecture;
+    return stage.options.from === undefined ? undefined : shapeOf(stage.options.from);
+  };
+  const training = (epochs: number) => {
+    const shape = shapeOf(name);
+    if (shape === undefined) return 5;
+    const { layers, hiddenSize, intermediateSize } = shape;
     const weights = layers * (4 * hiddenSize ** 2 + 2 * hiddenSize * intermediateSize);
-    const attention = layers * 2 * recipe.tokenizer.maxLength * hiddenSize;
+    const attention = layers * 2 * maxLength * hiddenSize;
     return 2 + (epochs * tokens * 6 * (weights + attention)) / (40e9 * Math.max(1, Math.min(workers, 4)));
   };
-  const stage = { kind, options } as Stage;
-  switch (stage.kind) {
+  const stage = recipe.stages.find((other) => other.name === name);
+  switch (stage?.kind) {
     case 'train':
-      return training(stage.options.architecture, stage.options.epochs);
+      return training(stage.options.epochs);
     case 'distill':
-      return training(stage.options.architecture, stage.options.epochs) + 3;
-    case 'prune': {
-      const recovery = stage.options.recovery;
-      const sized = recipe.stages.find((other) => other.kind === 'distill' || other.kind === 'train');
-      if (recovery === undefined || sized === undefined || !('architecture' in sized.options)) return 5;
-      return 5 + training(sized.options.architecture, recovery.epochs);
-    }
+      return training(stage.options.epochs) + 3;
+    case 'prune':
+      return 5 + (stage.options.recovery === undefined ? 0 : training(stage.options.recovery.epochs));
     case 'quantize':
       return 3;
     default:

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { SlmError } from '@slm-compress/onnx';
 import writeFileAtomic from 'write-file-atomic';
@@ -11,7 +11,8 @@ import { lockFolder } from './lock.ts';
 import { makeModel } from './make.ts';
 import { type PlannedStage, planRecipe } from './plan.ts';
 import { openPrepared, type Prepared } from './prepared.ts';
-import type { Recipe } from './schema.ts';
+import { pretrainedFolders } from './pretrained-folder.ts';
+import { type Recipe, startFolderOf } from './schema.ts';
 import { sourceDigest } from './source.ts';
 import { baselineStage } from './stages/baseline.ts';
 import { dataStage } from './stages/data.ts';
@@ -49,6 +50,7 @@ export async function inspectRun(recipe: Recipe, options: RunOptions): Promise<r
   }
   const planned = planRecipe(recipe, {
     sourceDigest: await sourceDigest(recipe.data, baseDir),
+    pretrained: await pretrainedFolders(recipe, baseDir),
     versions: host.versions,
     durations: await readDurations(out),
     workers: host.workers,
@@ -120,6 +122,8 @@ export async function* runRecipe(recipe: Recipe, options: RunOptions): AsyncGene
         };
         const model = recipe.stages.find((candidate) => candidate.name === name)!;
         const folders = Object.fromEntries(recipe.stages.map((other) => [other.name, join(out, other.name)]));
+        const start = startFolderOf(model);
+        if (start !== undefined) folders[start] = resolve(options.baseDir, start);
         const making = makeModel(context, model, { key, out: join(out, name), folders });
         manifest = yield* keepSeconds(making, work, before);
       }
@@ -151,8 +155,11 @@ async function* commonStage(
   switch (stage.kind) {
     case 'data':
       return yield* dataStage(context, recipe.data, baseDir);
-    case 'tokenizer':
-      return yield* tokenizerStage(context, recipe.tokenizer, join(out, 'data'));
+    case 'tokenizer': {
+      const { tokenizer } = recipe;
+      const from = 'from' in tokenizer ? resolve(baseDir, tokenizer.from) : undefined;
+      return yield* tokenizerStage(context, tokenizer, join(out, 'data'), from);
+    }
     default:
       return yield* baselineStage(context, join(out, 'data'));
   }

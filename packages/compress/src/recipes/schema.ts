@@ -8,14 +8,30 @@ const rowName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected lower-case letters, digits, ".", "_" or "-", because it names a folder');
 
-export const tokenizerSchema = z.strictObject({
-  kind: z.literal('wordpiece').default('wordpiece'),
-  vocabSize: z.number().int().min(100).max(200_000).default(4096),
-  /** Tokens a text is cut to, special tokens included. */
-  maxLength: z.number().int().min(8).max(4096).default(128),
-  lowercase: z.boolean().optional(),
-  minFrequency: count.optional(),
-});
+/** A folder, from the recipe's; the slash tells it from the name of a stage. */
+const folderPath = z.string().regex(/[\\/]/, 'expected the path of a folder, with a slash ("./name")');
+
+/** A trained vocabulary, or with `from` the one of a folder in any form that `loadTokenizer` reads. */
+export const tokenizerSchema = z
+  .strictObject({
+    from: folderPath.optional(),
+    kind: z.literal('wordpiece').optional(),
+    vocabSize: z.number().int().min(100).max(200_000).optional(),
+    /** Tokens a text is cut to, special tokens included. */
+    maxLength: z.number().int().min(8).max(4096).default(128),
+    lowercase: z.boolean().optional(),
+    minFrequency: count.optional(),
+  })
+  .transform(({ from, ...trained }, context) => {
+    const { maxLength, ...others } = trained;
+    if (from === undefined)
+      return { ...trained, kind: trained.kind ?? 'wordpiece', vocabSize: trained.vocabSize ?? 4096 };
+    for (const key of Object.keys(others)) {
+      const message = 'expected no such key beside "from", whose vocabulary is taken as it is';
+      context.issues.push({ code: 'custom', path: [key], message, input: key });
+    }
+    return { from, maxLength };
+  });
 
 /** Shape of a BERT encoder with a classification head. */
 export const architectureSchema = z
@@ -31,9 +47,11 @@ export const architectureSchema = z
     path: ['heads'],
   });
 
+const learningRate = z.number().gt(0).max(1);
+
 const optimization = {
   epochs: z.number().int().min(1).max(1000).default(4),
-  learningRate: z.number().gt(0).max(1).default(5e-4),
+  learningRate: learningRate.default(5e-4),
   schedule: z.enum(['linear', 'cosine']).default('linear'),
   /** Share of the steps in which the learning rate rises from 0. */
   warmup: fraction.default(0.1),
@@ -54,18 +72,47 @@ const softTargets = {
   hardWeight: fraction.default(0.5),
 } as const;
 
-export const trainSchema = z.strictObject({
-  architecture: architectureSchema,
-  ...optimization,
-  labelSmoothing: z.number().min(0).lt(1).default(0),
-});
+/** What a model starts as: new, or with the weights of an earlier stage or of a folder. */
+const start = {
+  architecture: architectureSchema.optional(),
+  from: z
+    .union([rowName, folderPath], 'expected the name of an earlier stage or the path of a folder ("./name")')
+    .optional(),
+  /** With `from`: what the classifier reads. */
+  pooling: z.enum(['mean', 'cls']).optional(),
+  /** 5e-4 for new weights, 5e-5 with `from`. */
+  learningRate: learningRate.optional(),
+} as const;
 
-export const distillSchema = z.strictObject({
-  teacher: rowName,
-  architecture: architectureSchema,
-  ...optimization,
-  ...softTargets,
-});
+interface Start {
+  readonly architecture?: unknown;
+  readonly from?: string | undefined;
+  readonly pooling?: unknown;
+  readonly learningRate?: number | undefined;
+}
+
+function withRate<T extends Start>(options: T): T & { learningRate: number } {
+  return { ...options, learningRate: options.learningRate ?? (options.from === undefined ? 5e-4 : 5e-5) };
+}
+
+const startsOnce = (options: Start) => (options.architecture === undefined) !== (options.from === undefined);
+const poolsOnce = (options: Start) => options.pooling === undefined || options.from !== undefined;
+const startsOnceError = {
+  message: 'expected either architecture (new weights) or from (those of a stage or a folder)',
+};
+const poolsOnceError = { message: 'expected pooling inside architecture, where the model is new', path: ['pooling'] };
+
+export const trainSchema = z
+  .strictObject({ ...optimization, ...start, labelSmoothing: z.number().min(0).lt(1).default(0) })
+  .refine(startsOnce, startsOnceError)
+  .refine(poolsOnce, poolsOnceError)
+  .transform(withRate);
+
+export const distillSchema = z
+  .strictObject({ teacher: rowName, ...optimization, ...start, ...softTargets })
+  .refine(startsOnce, startsOnceError)
+  .refine(poolsOnce, poolsOnceError)
+  .transform(withRate);
 
 /** Training that follows pruning: with a teacher by distillation, without one on the labels. */
 export const recoverySchema = z.strictObject({ teacher: rowName.optional(), ...optimization, ...softTargets });
@@ -189,11 +236,20 @@ export const reservedNames: ReadonlySet<string> = new Set(['data', 'tokenizer', 
 
 /** Rows whose models a stage starts from or learns from, in the order in which they are named. */
 export function parentsOf(stage: Stage): readonly string[] {
+  return namedBy(stage).filter((name) => !isFolderPath(name));
+}
+
+/** The folder that a stage starts from, if it is not another row. */
+export function startFolderOf(stage: Stage): string | undefined {
+  return namedBy(stage).find(isFolderPath);
+}
+
+function namedBy(stage: Stage): readonly string[] {
   switch (stage.kind) {
     case 'train':
-      return [];
+      return [stage.options.from].filter((name) => name !== undefined);
     case 'distill':
-      return [stage.options.teacher];
+      return [stage.options.from, stage.options.teacher].filter((name) => name !== undefined);
     case 'prune': {
       const teacher = stage.options.recovery?.teacher;
       return teacher === undefined ? [stage.options.from] : [stage.options.from, teacher];
@@ -201,4 +257,8 @@ export function parentsOf(stage: Stage): readonly string[] {
     case 'quantize':
       return [stage.options.from];
   }
+}
+
+function isFolderPath(name: string): boolean {
+  return /[\\/]/.test(name);
 }

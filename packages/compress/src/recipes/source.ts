@@ -55,7 +55,8 @@ function withHint(error: unknown): never {
   throw new SlmError('FILE_NOT_FOUND', `${error.message} (check the path, data in a recipe)`, { cause: error });
 }
 
-async function fileDigest(path: string): Promise<string> {
+/** SHA-256 of a file in hex. Throws `FILE_NOT_FOUND`. */
+export async function fileDigest(path: string): Promise<string> {
   const hash = createHash('sha256');
   try {
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);

@@ -36,23 +36,33 @@ export interface Pretrained {
  * `readStoredWeights` does.
  */
 export async function loadPretrained(folder: string, options: PretrainedOptions): Promise<Pretrained> {
-  const { labels, dropout, rng } = options;
   const where = join(folder, 'config.json');
   const json = await readJson(where);
   if (json === undefined) {
     throw new SlmError('FILE_NOT_FOUND', `${where}: expected the configuration of a model, got no such file`);
   }
+  const pooling = options.pooling ?? (await poolingOf(folder));
+  return adaptPretrained(json, await readStoredWeights(folder), { ...options, ...(pooling && { pooling }) }, where);
+}
+
+/**
+ * {@link loadPretrained} of a `config.json` and tensors that were read, by the names under which they are stored; `where`
+ * starts messages on the configuration. Throws SlmError `CONFIG_INVALID`, `WEIGHTS_MISMATCH`.
+ */
+export function adaptPretrained(
+  json: unknown,
+  tensors: ReadonlyMap<string, Tensor>,
+  { labels, pooling, dropout, rng }: PretrainedOptions,
+  where: string,
+): Pretrained {
   const relative = (json as { readonly position_embedding_type?: unknown } | null)?.position_embedding_type;
   if (relative !== undefined && relative !== null && relative !== 'absolute') {
     throw new SlmError('CONFIG_INVALID', `${where}: position_embedding_type must be "absolute", got "${relative}"`);
   }
-  const pooling = options.pooling ?? (await poolingOf(folder));
-  const read = fromHfConfig(
-    { ...(json as object), id2label: Object.fromEntries(labels.map((label, id) => [String(id), label])) },
-    where,
-  );
+  const id2label = Object.fromEntries(labels.map((label, id) => [String(id), label]));
+  const read = fromHfConfig({ ...(json as object), id2label }, where);
   const config = { ...read, ...(pooling && { pooling }), ...(dropout !== undefined && { dropout }) };
-  const stored = withPlainNames(await readStoredWeights(folder));
+  const stored = withPlainNames(tensors);
   const shapes = bertParameterShapes(config);
   const head = stored.get('classifier.weight')?.dims;
   const keepsHead = head?.[0] === labels.length && head[1] === config.hiddenSize && sameLabels(json, labels);

@@ -5,7 +5,7 @@ import type { Lineage } from '../lineage.ts';
 import type { TrainStageOptions } from '../schema.ts';
 import type { StageContext } from './context.ts';
 
-export type Optimization = Omit<TrainStageOptions, 'architecture' | 'labelSmoothing'>;
+export type Optimization = Omit<TrainStageOptions, 'architecture' | 'from' | 'pooling' | 'labelSmoothing'>;
 
 export interface Trained {
   readonly model: Model;
