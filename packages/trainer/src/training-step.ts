@@ -9,6 +9,7 @@ import {
 } from '@slm-compress/onnx';
 import { type DropoutSite, insertDropout } from './dropout.ts';
 import type { DirectGradient, Task } from './task.ts';
+import { turnWeightGradients } from './weight-gradients.ts';
 
 /** Where a gradient is found: of the whole tensor, or of rows of it when `indices` is there. */
 export interface StepGradient {
@@ -95,7 +96,7 @@ export function buildTrainingStep(model: Model, task: Task, options: TrainingSte
   const between = new Set(start ? [start.value, start.gradient] : []);
   const outputs = made.model.graph.outputs.filter(({ name }) => !between.has(name));
   return {
-    model: { ...made.model, graph: { ...made.model.graph, outputs } },
+    model: turnWeightGradients({ ...made.model, graph: { ...made.model.graph, outputs } }),
     evaluation: withParametersAsInputs(task.evaluationModel?.(model) ?? model, names),
     parameters: names.map((name) => {
       const own = direct.filter(({ parameter }) => parameter === name).map(toStepGradient);
