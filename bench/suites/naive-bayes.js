@@ -1,14 +1,14 @@
 // The baseline on real data: naive Bayes on uni- and bigrams, test accuracy with its bootstrap interval.
 //   node bench/suites/naive-bayes.js [DATA]      (DATA holds imdb/ and banking77/; ../shared/data by default)
-// The defaults, and one tuned setting for both sets (words with apostrophes that occur in two texts or more, counted once
-// a text, smoothing .25; IMDB without its <br /> tags). Fails when the tuned accuracy is further than .003 from .867 and
-// .849, the figures of these files.
+// The settings are chosen as recipes choose them, on a tenth of the training texts that is held out; then the same settings
+// learn from all training texts. Fails when that accuracy is more than .003 below .867 and .849, the figures of these files
+// (IMDB without its <br /> tags).
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { createRng } from '@slm-compress/onnx';
-import { bootstrapInterval, classificationMetrics, mcnemar, naiveBayes } from '@slm-compress/text';
+import { bootstrapInterval, chooseNaiveBayes, classificationMetrics, mcnemar, naiveBayes } from '@slm-compress/text';
 import { parse } from 'csv-parse/sync';
 
 const data = process.argv[2] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
@@ -32,8 +32,6 @@ const sets = [
   { name: 'banking77', read: csv, files: ['train.csv', 'test.csv'], expected: 0.849 },
 ];
 
-const tuned = { counts: 'presence', smoothing: 0.25, apostrophes: true, minimumTexts: 2 };
-
 for (const { name, read, files, expected } of sets) {
   const [trainFile, testFile] = files.map((file) => join(data, name, file));
   if (!existsSync(trainFile)) {
@@ -43,28 +41,39 @@ for (const { name, read, files, expected } of sets) {
   const [train, test] = [read(trainFile), read(testFile)];
   const labels = [...new Set(train.map((row) => row.label))].sort();
   const truth = test.map((row) => labels.indexOf(row.label));
-  const predictions = [{}, tuned].map((options) => {
-    const begun = performance.now();
-    const model = naiveBayes(train, labels, options);
-    const trained = performance.now();
+  const shuffled = createRng(1).shuffle([...train]);
+  const held = Math.round(train.length / 10);
+  const begun = performance.now();
+  const chosen = chooseNaiveBayes(shuffled.slice(held), shuffled.slice(0, held), labels);
+  const seconds = (performance.now() - begun) / 1000;
+  const { options, validationAccuracy, trials } = chosen;
+  console.log(
+    `${name}: chosen ${JSON.stringify(options)} of ${trials.length} on ${held} held-out texts, ${validationAccuracy.toFixed(4)} ` +
+      `(defaults ${trials[0].accuracy.toFixed(4)}), ${seconds.toFixed(1)} s`,
+  );
+  const candidates = {
+    'defaults, all': () => naiveBayes(train, labels),
+    'chosen, nine tenths': () => chosen.model,
+    'chosen, all': () => naiveBayes(train, labels, options),
+  };
+  const predictions = Object.entries(candidates).map(([title, make]) => {
+    const model = make();
     const predicted = test.map((row) => model.predict(row.text).label);
-    const done = performance.now();
     const { accuracy, macroF1 } = classificationMetrics(predicted, truth, labels);
     const right = predicted.map((label, i) => label === truth[i]);
     const { low, high } = bootstrapInterval(right, { metric: 'accuracy', samples: 1000, rng: createRng(1) });
     console.log(
-      `${name} ${options === tuned ? 'tuned' : 'defaults'}: accuracy ${accuracy.toFixed(4)} ` +
-        `[${low.toFixed(4)}, ${high.toFixed(4)}], macro F1 ${macroF1.toFixed(4)}, ${model.features} features, ` +
-        `train ${((trained - begun) / 1000).toFixed(1)} s, test ${((done - trained) / 1000).toFixed(1)} s`,
+      `${name} ${title}: accuracy ${accuracy.toFixed(4)} [${low.toFixed(4)}, ${high.toFixed(4)}], ` +
+        `macro F1 ${macroF1.toFixed(4)}, ${model.features} features`,
     );
     return { right, accuracy };
   });
-  const { aOnly, bOnly, pValue } = mcnemar(predictions[0].right, predictions[1].right);
+  const { aOnly, bOnly, pValue } = mcnemar(predictions[0].right, predictions[2].right);
   console.log(
-    `${name}: only the defaults right ${aOnly}, only tuned right ${bOnly}, McNemar p = ${pValue.toPrecision(2)}`,
+    `${name}: only the defaults right ${aOnly}, only the chosen right ${bOnly}, McNemar p = ${pValue.toPrecision(2)}`,
   );
-  if (Math.abs(predictions[1].accuracy - expected) > 0.003) {
-    console.error(`${name}: expected ${expected} ± .003`);
+  if (predictions[2].accuracy < expected - 0.003) {
+    console.error(`${name}: expected at least ${expected} - .003`);
     process.exitCode = 1;
   }
 }

@@ -8,6 +8,7 @@ export * from './batches/reply-labels.ts';
 export * from './batches/token-store.ts';
 export * from './batches.ts';
 export * from './bootstrap.ts';
+export * from './choose-naive-bayes.ts';
 export * from './cleaning/cleaner.ts';
 export * from './cleaning/decontaminate.ts';
 export { standardCleaning } from './cleaning/standard.ts';
@@ -40,7 +41,13 @@ export * from './metrics/ranking.ts';
 export * from './metrics/regression.ts';
 export type { ZeroDivision } from './metrics/zero-division.ts';
 export * from './metrics.ts';
-export * from './naive-bayes.ts';
+export {
+  type NaiveBayes,
+  type NaiveBayesJson,
+  type NaiveBayesOptions,
+  naiveBayes,
+  naiveBayesFromJSON,
+} from './naive-bayes.ts';
 export * from './near-duplicates.ts';
 export { digestSplits } from './prepare/digest.ts';
 export * from './prepare.ts';

@@ -61,42 +61,76 @@ export function naiveBayes(
       `naive-bayes: expected a positive smoothing and minimumTexts from 1, got ${smoothing} and ${minimumTexts}`,
     );
   }
-  const counts = new Map<string, number[]>();
+  return naiveBayesFromCounts(countFeatures(train, labels, options), labels, options);
+}
+
+/** How often one feature was seen. */
+export interface FeatureCounts {
+  /** Per class. */
+  readonly counts: number[];
+  /** Training texts with the feature. */
+  texts: number;
+  /** Index of the last of them. */
+  last: number;
+}
+
+/** What a training set says, before smoothing and pruning. */
+export interface CountedFeatures {
+  /** Training texts per class. */
+  readonly documents: readonly number[];
+  readonly features: ReadonlyMap<string, FeatureCounts>;
+}
+
+/** Counts what {@link naiveBayes} learns from, with its errors; `smoothing` and `minimumTexts` play no part yet. */
+export function countFeatures(
+  train: readonly Example[],
+  labels: readonly string[],
+  options: NaiveBayesOptions,
+): CountedFeatures {
+  const features = new Map<string, FeatureCounts>();
   const documents = labels.map(() => 0);
-  const totals = labels.map(() => 0);
-  const textsWith = new Map<string, number>();
-  for (const { id, label, ...row } of train) {
-    const text = wholeText(row);
-    const c = labels.indexOf(label);
-    if (c < 0) throw new SlmError('DATA_ROW', `${id}: expected one of the labels ${labels.join(', ')}, got ${label}`);
-    documents[c]!++;
-    if (minimumTexts > 1) {
-      for (const feature of new Set(featuresOf(text, options))) {
-        textsWith.set(feature, (textsWith.get(feature) ?? 0) + 1);
-      }
+  const classes = new Map(labels.map((label, c) => [label, c]));
+  for (const [index, { id, label, ...row }] of train.entries()) {
+    const c = classes.get(label);
+    if (c === undefined) {
+      throw new SlmError('DATA_ROW', `${id}: expected one of the labels ${labels.join(', ')}, got ${label}`);
     }
-    for (const feature of featuresOf(text, options)) {
-      let row = counts.get(feature);
-      if (!row) {
-        row = labels.map(() => 0);
-        counts.set(feature, row);
+    documents[c]!++;
+    for (const name of ngramsOf(wholeText(row), options)) {
+      let feature = features.get(name);
+      if (!feature) {
+        feature = { counts: labels.map(() => 0), texts: 0, last: -1 };
+        features.set(name, feature);
       }
-      row[c]!++;
-      totals[c]!++;
+      if (feature.last !== index) {
+        feature.last = index;
+        feature.texts++;
+      } else if (options.counts === 'presence') continue;
+      feature.counts[c]!++;
     }
   }
   if (train.length === 0) throw new SlmError('DATA_EMPTY', 'naive-bayes: expected examples to learn from, got none');
   if (documents.filter((count) => count > 0).length < 2) {
     throw new SlmError('DATA_ONE_CLASS', 'naive-bayes: expected examples of at least two labels');
   }
-  for (const [feature, texts] of textsWith) {
-    if (texts >= minimumTexts) continue;
-    counts.get(feature)!.forEach((count, c) => {
-      totals[c]! -= count;
-    });
-    counts.delete(feature);
+  return { documents, features };
+}
+
+/** The classifier of features counted with the same `counts` and `apostrophes`. */
+export function naiveBayesFromCounts(
+  { documents, features }: CountedFeatures,
+  labels: readonly string[],
+  options: NaiveBayesOptions,
+): NaiveBayes {
+  const { minimumTexts = 1 } = options;
+  const totals = labels.map(() => 0);
+  const kept = new Map<string, readonly number[]>();
+  for (const [name, { counts, texts }] of features) {
+    if (texts < minimumTexts) continue;
+    kept.set(name, counts);
+    for (let c = 0; c < totals.length; c++) totals[c]! += counts[c]!;
   }
-  return fromCounts(labels, documents, totals, counts, options);
+  return fromCounts(labels, documents, totals, kept, options);
 }
 
 /** Restores a classifier from its JSON. Throws SlmError `MODEL_CORRUPT` when it is not one. */
@@ -127,17 +161,14 @@ function fromCounts(
   counts: ReadonlyMap<string, readonly number[]>,
   options: NaiveBayesOptions,
 ): NaiveBayes {
-  const { smoothing = 1 } = options;
-  const rows = documents.reduce((a, b) => a + b, 0);
-  const priors = documents.map((count) => Math.log(count / rows));
-  const logTotals = totals.map((total) => Math.log(total + smoothing * counts.size));
+  const jointOf = logJointOf(documents, totals, counts.size, options.smoothing);
   const logJoint = (text: string): number[] => {
-    const sums = [...priors];
+    const rows: (readonly number[])[] = [];
     for (const feature of featuresOf(text, options)) {
       const row = counts.get(feature);
-      if (row) for (let c = 0; c < sums.length; c++) sums[c]! += Math.log(row[c]! + smoothing) - logTotals[c]!;
+      if (row) rows.push(row);
     }
-    return sums;
+    return jointOf(rows);
   };
   return {
     labels,
@@ -163,13 +194,40 @@ function fromCounts(
   };
 }
 
+/**
+ * Log of prior × likelihood per class, from the counts per class of a text's features. `features` is the number of distinct
+ * ones that make up `totals`.
+ */
+export function logJointOf(
+  documents: readonly number[],
+  totals: readonly number[],
+  features: number,
+  smoothing = 1,
+): (rows: Iterable<readonly number[]>) => number[] {
+  const texts = documents.reduce((a, b) => a + b, 0);
+  const priors = documents.map((count) => Math.log(count / texts));
+  const logTotals = totals.map((total) => Math.log(total + smoothing * features));
+  return (rows) => {
+    const sums = [...priors];
+    for (const row of rows) {
+      for (let c = 0; c < sums.length; c++) sums[c]! += Math.log(row[c]! + smoothing) - logTotals[c]!;
+    }
+    return sums;
+  };
+}
+
 function isSmoothing(smoothing = 1): boolean {
   return Number.isFinite(smoothing) && smoothing > 0;
 }
 
-function featuresOf(text: string, { counts, apostrophes }: NaiveBayesOptions): Iterable<string> {
-  const features = ngrams(text, apostrophes ? /[\p{L}\p{N}_']+/gu : /[\p{L}\p{N}_]+/gu);
-  return counts === 'presence' ? new Set(features) : features;
+/** A text's features, each once under `presence`. */
+export function featuresOf(text: string, options: NaiveBayesOptions): Iterable<string> {
+  const features = ngramsOf(text, options);
+  return options.counts === 'presence' ? new Set(features) : features;
+}
+
+function ngramsOf(text: string, { apostrophes }: NaiveBayesOptions): Generator<string> {
+  return ngrams(text, apostrophes ? /[\p{L}\p{N}_']+/gu : /[\p{L}\p{N}_]+/gu);
 }
 
 function* ngrams(text: string, words: RegExp): Generator<string> {

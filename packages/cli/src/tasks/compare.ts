@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StageEvent } from '@slm-compress/compress';
 import { SlmError } from '@slm-compress/onnx';
-import { type DataSplits, mcnemar, naiveBayes, readDataFolder } from '@slm-compress/text';
+import { chooseNaiveBayes, type DataSplits, mcnemar, readDataFolder } from '@slm-compress/text';
 import writeFileAtomic from 'write-file-atomic';
 import { lastModel } from '../default-model.ts';
 import { buildReport } from '../measure/build-report.ts';
@@ -84,7 +84,9 @@ async function* measureModels(
     folder: '.',
     command,
     splits,
-    ...(splits.train.length === 0 ? {} : { baseline: naiveBayes(splits.train, splits.labels) }),
+    ...(splits.train.length === 0
+      ? {}
+      : { baseline: chooseNaiveBayes(splits.train, splits.validation, splits.labels).model }),
     entries: entries.map((entry, index) => (index === 0 ? entry : { ...entry, parent: entries[0]!.name })),
     stages: [],
     workers: task.workers,

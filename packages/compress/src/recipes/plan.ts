@@ -34,7 +34,7 @@ export interface PlanInputs {
 const revisions: Readonly<Record<Exclude<StageKind, 'report'>, number>> = {
   data: 2,
   tokenizer: 1,
-  baseline: 1,
+  baseline: 2,
   train: 1,
   distill: 1,
   prune: 1,
