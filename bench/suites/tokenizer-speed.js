@@ -37,7 +37,7 @@ for (const kind of kinds) {
   const description = JSON.parse(readFileSync(path.join(folder, kind, 'tokenizer.json'), 'utf8'));
   for (const [name, texts] of corpora) {
     const sides = { ours: await ours(kind), theirs: theirs(description) };
-    for (const side of Object.values(sides)) texts[0].slice(0, 200).forEach(side);
+    for (const side of Object.values(sides)) texts[0].slice(0, 1000).forEach(side);
     const speeds = { ours: [], theirs: [] };
     let different = 0;
     texts.forEach((batch, round) => {

@@ -35,6 +35,7 @@ export interface InspectOptions {
 
 /** Inspects a file, pattern or folder of data, or the data of a recipe. */
 export async function inspectPath(path: string, options: InspectOptions = {}): Promise<InspectedData> {
+  if (path.startsWith('npm:')) throw packageError(path);
   const inputs = /\.ya?ml$/i.test(path) ? await recipeInputs(path) : await pathInputs(path);
   return inspectInputs(inputs, await findColumns(inputs[0]!), options);
 }
@@ -74,6 +75,11 @@ export async function pathInputs(path: string): Promise<readonly InspectedInput[
   return parts.length > 1 ? parts.map(([part, split]) => ({ path, split, part })) : [{ path }];
 }
 
+function packageError(path: string, where = ''): SlmError {
+  const hint = 'slm-compress data prepare reads it, and accounts for it';
+  return new SlmError('DATA_SOURCE', `${where}expected data files to inspect, got ${path} (${hint})`);
+}
+
 async function recipeInputs(file: string): Promise<readonly InspectedInput[]> {
   const { dataInputs, readDataRecipe } = await import('@slm-compress/compress');
   const { data } = await readDataRecipe(file);
@@ -82,8 +88,6 @@ async function recipeInputs(file: string): Promise<readonly InspectedInput[]> {
     .filter(([part]) => part !== 'unlabelled')
     .flatMap(([part, list]: readonly [string, readonly RowInput[]]) => list.map((input) => ({ ...input, part })));
   const mails = inputs.find(({ path }) => path.startsWith('npm:'));
-  if (mails !== undefined) {
-    throw new SlmError('DATA_SOURCE', `${file}: expected data files to inspect, got ${mails.path}`);
-  }
+  if (mails !== undefined) throw packageError(mails.path, `${file}: `);
   return parts.length > 1 ? inputs : inputs.map(({ part: _, ...input }) => input);
 }

@@ -1,5 +1,11 @@
-const complex =
-  /\r\n|[\p{M}\p{Cf}\p{Emoji_Modifier}\p{Regional_Indicator}\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\uac00-\ud7a3\uff9e\uff9f\u0e33\u0eb3]/u;
+/** Characters that may join with those beside them to one grapheme cluster; Hangul joins with Hangul. */
+const joining = '\\p{M}\\p{Cf}\\p{Emoji_Modifier}\\p{Regional_Indicator}\\uff9e\\uff9f\\u0e33\\u0eb3';
+const hangul = '\\u1100-\\u11ff\\ua960-\\ua97f\\ud7b0-\\ud7ff\\uac00-\\ud7a3';
+const beside = `(?:[${hangul}]+|[^${joining}${hangul}\\r\\n])`;
+/** Runs outside of which every cluster is a character, or of Hangul: joining characters with what is beside them. */
+const runs = new RegExp(`\\r\\n|${beside}?[${joining}]+(?:${beside}[${joining}]+)*${beside}?`, 'gu');
+/** Where a run may have a cluster below six bytes: a character of one or two bytes is part of it. */
+const small = new RegExp(`\\r\\n|[\\0-\\u07ff][${joining}]|(?=[${joining}])[\\x80-\\u07ff]|\\p{Cf}[\\0-\\u07ff]`, 'u');
 const plain = /^[\0-\x7f]*$/;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -42,37 +48,73 @@ export function precompiledCharsmap(base64: string): Charsmap {
     }
     return undefined;
   };
-  const known = new Map<string, string | undefined>();
-  const replacement = (piece: string): string | undefined => {
-    if (known.has(piece)) return known.get(piece);
-    const found = lookUp(encoder.encode(piece));
+  const known = new Map<string, string | null>();
+  const replacement = (piece: string): string | null => {
+    const before = known.get(piece);
+    if (before !== undefined) return before;
+    const found = lookUp(encoder.encode(piece)) ?? null;
     if (known.size > 20_000) known.clear();
     known.set(piece, found);
     return found;
   };
-  const pieces = function* (text: string): Iterable<readonly [string, string]> {
-    if (!complex.test(text)) {
-      for (const character of text) yield [character, replacement(character) ?? character];
-      return;
+  /** Takes a text apart: clusters that have a replacement, and stretches of characters that have theirs each. */
+  const walk = (text: string, characters: (stretch: string) => void, whole: (cluster: string, by: string) => void) => {
+    let at = 0;
+    for (const { 0: run, index } of text.matchAll(runs)) {
+      if (!small.test(run)) continue;
+      characters(text.slice(at, index));
+      at = index + run.length;
+      for (const segment of graphemesOf(run)) {
+        const by = segment.length < 6 && Buffer.byteLength(segment) < 6 ? replacement(segment) : null;
+        if (by !== null) whole(segment, by);
+        else characters(segment);
+      }
     }
-    for (const segment of graphemesOf(text)) {
-      const whole = segment.length < 6 && Buffer.byteLength(segment) < 6 ? replacement(segment) : undefined;
-      if (whole !== undefined) yield [segment, whole];
-      else for (const character of segment) yield [character, replacement(character) ?? character];
+    characters(text.slice(at));
+  };
+  /** By UTF-16 unit: 1 stays as it is, 2 has a replacement or is half of a character, 0 is not known yet. */
+  const stays = new Uint8Array(0x10000).fill(2, 0xd800, 0xe000);
+  const replaced = (text: string): string => {
+    let made = '';
+    let start = 0;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (stays[code] === 0) stays[code] = replacement(text[i]!) === null ? 1 : 2;
+      if (stays[code] === 1) continue;
+      const character = String.fromCodePoint(text.codePointAt(i)!);
+      const by = replacement(character);
+      if (by !== null) {
+        made += text.slice(start, i) + by;
+        start = i + character.length;
+      }
+      i += character.length - 1;
     }
+    return made + text.slice(start);
   };
   const changedAscii = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).filter(
     (character) => (replacement(character) ?? character) !== character,
   );
   const ascii = changedAscii.length > 0 ? new RegExp(`[${changedAscii.map(escaped).join('')}]`, 'g') : undefined;
   return {
-    pieces,
+    pieces(text) {
+      const made: (readonly [string, string])[] = [];
+      const characters = (stretch: string) => {
+        for (const character of stretch) made.push([character, replacement(character) ?? character]);
+      };
+      walk(text, characters, (cluster, by) => made.push([cluster, by]));
+      return made;
+    },
     all(text) {
       if (plain.test(text) && !text.includes('\r\n')) {
         return ascii ? text.replace(ascii, (character) => replacement(character)!) : text;
       }
       let made = '';
-      for (const [, by] of pieces(text)) made += by;
+      const characters = (stretch: string) => {
+        made += replaced(stretch);
+      };
+      walk(text, characters, (_, by) => {
+        made += by;
+      });
       return made;
     },
   };
