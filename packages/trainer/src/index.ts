@@ -1,8 +1,10 @@
-export * from './bert.ts';
-export * from './bert-parameters.ts';
-export * from './config.ts';
+export type { Architecture } from './architectures/architecture.ts';
+export * from './architectures/bert/bert.ts';
+export * from './architectures/bert/bert-parameters.ts';
+export * from './architectures/bert/config.ts';
+export * from './architectures/bert/hf-weights.ts';
+export * from './architectures/classifiers.ts';
 export type { DropoutSite } from './dropout.ts';
-export * from './hf-weights.ts';
 export * from './lora.ts';
 export type { Loss } from './loss.ts';
 export type { Optimizer } from './optimizer.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRng, float32, int64, type Tensor } from '@slm-compress/onnx';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { initializeBert } from '../bert-parameters.ts';
-import { type BertConfig, toHfConfig } from '../config.ts';
-import { toHfWeights } from '../hf-weights.ts';
+import { initializeBert } from '../architectures/bert/bert-parameters.ts';
+import { type BertConfig, toHfConfig } from '../architectures/bert/config.ts';
+import { toHfWeights } from '../architectures/bert/hf-weights.ts';
 import { writeSafetensors } from '../safetensors.ts';
 import { loadPretrained } from './load-pretrained.ts';
 

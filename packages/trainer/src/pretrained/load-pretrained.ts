@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Rng, SlmError, type Tensor } from '@slm-compress/onnx';
-import { bertParameterShapes, initialParameter } from '../bert-parameters.ts';
-import { type BertConfig, fromHfConfig } from '../config.ts';
-import { fromHfWeights } from '../hf-weights.ts';
+import type { Architecture } from '../architectures/architecture.ts';
+import type { BertConfig } from '../architectures/bert/config.ts';
+import { classifierArchitecture } from '../architectures/classifiers.ts';
 import { readStoredWeights } from './stored-weights.ts';
 
 export interface PretrainedOptions {
@@ -41,6 +41,7 @@ export async function loadPretrained(folder: string, options: PretrainedOptions)
   if (json === undefined) {
     throw new SlmError('FILE_NOT_FOUND', `${where}: expected the configuration of a model, got no such file`);
   }
+  classifierArchitecture(json, where); // before any weights are read
   const pooling = options.pooling ?? (await poolingOf(folder));
   return adaptPretrained(json, await readStoredWeights(folder), { ...options, ...(pooling && { pooling }) }, where);
 }
@@ -60,10 +61,11 @@ export function adaptPretrained(
     throw new SlmError('CONFIG_INVALID', `${where}: position_embedding_type must be "absolute", got "${relative}"`);
   }
   const id2label = Object.fromEntries(labels.map((label, id) => [String(id), label]));
-  const read = fromHfConfig({ ...(json as object), id2label }, where);
+  const architecture = classifierArchitecture(json, where);
+  const read = architecture.readConfig({ ...(json as object), id2label }, where);
   const config = { ...read, ...(pooling && { pooling }), ...(dropout !== undefined && { dropout }) };
-  const stored = withPlainNames(tensors);
-  const shapes = bertParameterShapes(config);
+  const stored = withCurrentNames(architecture, tensors);
+  const shapes = architecture.parameterShapes(config);
   const head = stored.get('classifier.weight')?.dims;
   const keepsHead = head?.[0] === labels.length && head[1] === config.hiddenSize && sameLabels(json, labels);
   const drawn = [...shapes.keys()].filter(
@@ -71,21 +73,21 @@ export function adaptPretrained(
       (name.startsWith('classifier.') && !keepsHead) ||
       (name.startsWith('bert.pooler.') && !stored.has('bert.pooler.dense.weight')),
   );
-  const instead = new Map(drawn.map((name) => [name, initialParameter(name, shapes.get(name)!, rng)]));
-  return { config, weights: fromHfWeights(config, stored, instead), drawn };
+  const instead = new Map(drawn.map((name) => [name, architecture.initialParameter(name, shapes.get(name)!, rng)]));
+  return { config, weights: architecture.fromStored(config, stored, instead), drawn };
 }
 
-/** Names with `bert.` in front of the encoder's, without buffers, and LayerNorm as it is called today. */
-function withPlainNames(stored: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
-  const plain = new Map<string, Tensor>();
+/** By their current names, without buffers. */
+function withCurrentNames(
+  { currentName }: Architecture<BertConfig>,
+  stored: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> {
+  const current = new Map<string, Tensor>();
   for (const [name, tensor] of stored) {
-    if (name.endsWith('.position_ids')) continue;
-    const current = name
-      .replace(/\.LayerNorm\.gamma$/, '.LayerNorm.weight')
-      .replace(/\.LayerNorm\.beta$/, '.LayerNorm.bias');
-    plain.set(/^(embeddings|encoder|pooler)\./.test(current) ? `bert.${current}` : current, tensor);
+    const plain = currentName(name);
+    if (plain !== undefined) current.set(plain, tensor);
   }
-  return plain;
+  return current;
 }
 
 /** What a sentence embedder takes as the embedding of a text, if it is one. */

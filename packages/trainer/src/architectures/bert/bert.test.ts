@@ -6,15 +6,15 @@ import type { Model, Tensor } from '@slm-compress/onnx';
 import { checkModel, createRng, float32, int64, openReference, readModel, scalar } from '@slm-compress/onnx';
 import { openEngine } from '@slm-compress/runtime';
 import { expect, test } from 'vitest';
+import type { Loss } from '../../loss.ts';
+import { decodeSafetensors } from '../../safetensors.ts';
+import { classification } from '../../tasks/classification.ts';
+import { buildTrainingStep } from '../../training-step.ts';
 import { bertWeights, buildBertClassifier } from './bert.ts';
 import { type BertConfig, fromHfConfig, toHfConfig } from './config.ts';
 import { fromHfWeights, toHfWeights } from './hf-weights.ts';
-import type { Loss } from './loss.ts';
-import { decodeSafetensors } from './safetensors.ts';
-import { classification } from './tasks/classification.ts';
-import { buildTrainingStep } from './training-step.ts';
 
-const read = (name: string) => readFileSync(new URL(`../goldens/${name}`, import.meta.url));
+const read = (name: string) => readFileSync(new URL(`../../../goldens/${name}`, import.meta.url));
 const golden = decodeSafetensors(read('bert.safetensors'), 'bert.safetensors').tensors;
 const config = fromHfConfig(JSON.parse(read('bert-config.json').toString()));
 const tiny: BertConfig = {
