@@ -78,6 +78,36 @@ def byte_pairs(texts, options):
     return tokenizer, special
 
 
+def metaspace_byte_pairs(texts, options):
+    special = ["<pad>", "<unk>", "<s>", "</s>"]
+    fallback = options.get("byteFallback", True)
+    make = lambda *learned: Tokenizer(models.BPE(*learned, unk_token="<unk>", fuse_unk=True, byte_fallback=fallback))
+    tokenizer = make()
+    steps = [getattr(normalizers, options["unicode"])()] if "unicode" in options else []
+    steps += [normalizers.Lowercase()] if options.get("lowercase") else []
+    digits = [pre_tokenizers.Digits(individual_digits=True)] if options.get("splitDigits") else []
+    around = lambda made: (
+        setattr(made, "normalizer", normalizers.Sequence(steps)),
+        setattr(made, "pre_tokenizer", pre_tokenizers.Sequence([pre_tokenizers.Metaspace(prepend_scheme="first"), *digits])),
+    )
+    around(tokenizer)
+    names = {"maxTokenLength": "max_token_length", "limitAlphabet": "limit_alphabet", "initialAlphabet": "initial_alphabet"}
+    trainer = trainers.BpeTrainer(
+        vocab_size=options["vocabSize"],
+        min_frequency=options.get("minFrequency", 2),
+        special_tokens=special + ([f"<0x{byte:02X}>" for byte in range(256)] if fallback else []),
+        show_progress=False,
+        **{theirs: options[ours] for ours, theirs in names.items() if ours in options},
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    # The bytes are to be pieces, not special tokens.
+    model = json.loads(tokenizer.to_str())["model"]
+    fresh = make(model["vocab"], [tuple(pair) for pair in model["merges"]])
+    around(fresh)
+    fresh.add_special_tokens(special)
+    return fresh, special
+
+
 def unigram(texts, options):
     special = ["<pad>", "<unk>", "<s>", "</s>"]
     tokenizer = Tokenizer(models.Unigram())
@@ -93,8 +123,8 @@ def unigram(texts, options):
     return tokenizer, special
 
 
-train = {"wordpiece": word_piece, "bpe": byte_pairs, "unigram": unigram}
-around = {"wordpiece": ("[CLS]", "[SEP]"), "bpe": ("<s>", "</s>"), "unigram": ("<s>", "</s>")}
+train = {"wordpiece": word_piece, "bpe": byte_pairs, "metaspace-bpe": metaspace_byte_pairs, "unigram": unigram}
+around = {"wordpiece": ("[CLS]", "[SEP]"), "bpe": ("<s>", "</s>"), "metaspace-bpe": ("<s>", "</s>"), "unigram": ("<s>", "</s>")}
 settings = [
     ("wordpiece", "prose", {"vocabSize": 300}),
     ("wordpiece", "ties", {"vocabSize": 60, "minFrequency": 1, "splitDigits": True}),
@@ -105,6 +135,10 @@ settings = [
     ("bpe", "ties", {"vocabSize": 60, "minFrequency": 1, "initialAlphabet": ["a", "\u0120"]}),
     ("bpe", "ties", {"vocabSize": 290, "splitDigits": True, "addPrefixSpace": True}),
     ("bpe", "languages", {"vocabSize": 330, "minFrequency": 1, "unicode": "NFC"}),
+    ("metaspace-bpe", "prose", {"vocabSize": 700}),
+    ("metaspace-bpe", "ties", {"vocabSize": 60, "minFrequency": 1, "splitDigits": True, "byteFallback": False}),
+    ("metaspace-bpe", "languages", {"vocabSize": 480, "minFrequency": 1, "unicode": "NFC", "lowercase": True}),
+    ("metaspace-bpe", "prose", {"vocabSize": 420, "maxTokenLength": 4, "initialAlphabet": ["日", "😀"]}),
     ("unigram", "prose", {"vocabSize": 200}),
     ("unigram", "prose", {"vocabSize": 150, "lowercase": True, "maxTokenLength": 5}),
     ("unigram", "ties", {"vocabSize": 24, "splitDigits": True}),
@@ -123,10 +157,10 @@ for kind, corpus, options in settings:
         case["pieces"] = [[piece, round(score, 6)] for piece, score in model["vocab"]]
     else:
         case["tokens"] = sorted(model["vocab"], key=model["vocab"].get)
-    if kind == "bpe":
+    if "bpe" in kind:
         case["merges"] = [" ".join(pair) for pair in model["merges"]]
     # Bytes outside a given alphabet are dropped from texts, which is no part of training.
-    if "initialAlphabet" not in options:
+    if kind != "bpe" or "initialAlphabet" not in options:
         case["ids"] = [tokenizer.encode(text).ids for text in probes]
     cases.append(case)
 text = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)

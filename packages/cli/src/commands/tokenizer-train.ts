@@ -8,13 +8,19 @@ import { runTask } from '../task-client.ts';
 /** `tokenizer train`: learn a vocabulary. */
 export function trainTokenizerCommand(): Command {
   return new Command('train')
-    .description('Learn a WordPiece, byte-level BPE or Unigram vocabulary and write a Hugging Face tokenizer folder.')
+    .description(
+      'Learn a WordPiece, byte-level or Metaspace BPE, or Unigram vocabulary and write a Hugging Face tokenizer folder.',
+    )
     .requiredOption(
       '--data <path>',
       'file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed; - for standard input',
     )
     .requiredOption('--out <dir>', 'folder to write')
-    .addOption(new Option('--kind <name>', 'model').choices(['wordpiece', 'bpe', 'unigram']).default('wordpiece'))
+    .addOption(
+      new Option('--kind <name>', 'model; metaspace-bpe is as Llama has it')
+        .choices(['wordpiece', 'bpe', 'metaspace-bpe', 'unigram'])
+        .default('wordpiece'),
+    )
     .addOption(new Option('--vocab-size <n>', 'tokens in all').argParser(integerIn(16, 2 ** 20 - 1)).default(8000))
     .option('--column <name>', 'column that holds the text (default: text)')
     .addOption(
@@ -30,7 +36,8 @@ export function trainTokenizerCommand(): Command {
     .option('--lowercase', 'lowercase the texts (default for wordpiece)')
     .option('--no-lowercase', 'keep the case')
     .option('--split-digits', 'every digit a token')
-    .option('--byte-fallback', 'unigram: unknown characters become bytes')
+    .option('--byte-fallback', 'unigram: unknown characters become bytes (default for metaspace-bpe)')
+    .option('--no-byte-fallback', 'metaspace-bpe: unknown characters become <unk>')
     .addOption(
       new Option('--template <name>', 'special tokens around a text').choices([
         'cls-sep',

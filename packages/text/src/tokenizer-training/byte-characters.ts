@@ -10,6 +10,12 @@ export const byteCharacters: readonly string[] = (() => {
   });
 })();
 
+/** The tokens `<0x00>` to `<0xFF>`, which unknown characters become with byte fallback. */
+export const byteTokens: readonly string[] = Array.from(
+  { length: 256 },
+  (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+);
+
 /** A word as byte-level characters of its UTF-8 form. */
 export function toByteCharacters(word: string): string {
   let made = '';

@@ -7,9 +7,10 @@ import { loadTokenizer } from '../tokenizer.ts';
 import { type TokenizerFiles, writeTokenizer } from '../tokenizer-files.ts';
 import { chatTemplates } from './chat-templates.ts';
 import { type TokenizerTrainingOptions, trainTokenizer } from './train-tokenizer.ts';
+import type { TokenizerKind } from './words.ts';
 
 interface Golden {
-  readonly kind: 'wordpiece' | 'bpe' | 'unigram';
+  readonly kind: TokenizerKind;
   readonly corpus: string;
   readonly options: TokenizerTrainingOptions;
   readonly tokens?: readonly string[];
@@ -77,7 +78,7 @@ describe('trainTokenizer', () => {
     readonly languages: readonly string[];
   };
 
-  it.each(['wordpiece', 'bpe', 'unigram'] as const)(
+  it.each(['wordpiece', 'bpe', 'metaspace-bpe', 'unigram'] as const)(
     '%s: same bytes for any order of texts and number of threads, also when texts come over time',
     async (kind) => {
       const options = { kind, vocabSize: 400, limitAlphabet: 90, maxTokenLength: 8 } as const;
@@ -148,7 +149,7 @@ describe('trainTokenizer', () => {
     ['NUL, control characters and lone surrogates', ['a\0b \0\0 c\u0001', '\ud800 x\udfff', 'a\0b']],
     ['one character', ['a']],
   ])('learns from %s', async (_, texts) => {
-    for (const kind of ['wordpiece', 'bpe', 'unigram'] as const) {
+    for (const kind of ['wordpiece', 'bpe', 'metaspace-bpe', 'unigram'] as const) {
       const made = await trainTokenizer(texts, { kind, vocabSize: 300, minFrequency: 1 });
       expect(new Set(tokensOf(made)).size).toBe(made.vocabSize);
       expect(made.vocabSize).toBeLessThanOrEqual(300);
@@ -163,6 +164,8 @@ describe('trainTokenizer', () => {
     ['vocabSize: expected at least 8', 'TOKENIZER_OPTION', { kind: 'unigram', vocabSize: 7 }, ['ab c']],
     ['vocabSize: expected an integer from 5', 'TOKENIZER_OPTION', { kind: 'unigram', vocabSize: 4 }, ['a']],
     ['maxLength: expected an integer', 'TOKENIZER_OPTION', { kind: 'bpe', vocabSize: 300, maxLength: 0 }, ['a']],
+    ['vocabSize: expected at least 262', 'TOKENIZER_OPTION', { kind: 'metaspace-bpe', vocabSize: 261 }, ['a']],
+    ['roles: expected unk', 'TOKENIZER_OPTION', { kind: 'metaspace-bpe', vocabSize: 300, roles: {} }, ['a']],
     ['shrinkingFactor: expected', 'TOKENIZER_OPTION', { kind: 'unigram', vocabSize: 300, shrinkingFactor: 1 }, ['a']],
     ['padTo: expected', 'TOKENIZER_OPTION', { kind: 'bpe', vocabSize: 300, padTo: 0 }, ['a']],
     ['roles: expected unk', 'TOKENIZER_OPTION', { kind: 'unigram', vocabSize: 300, roles: {} }, ['a']],

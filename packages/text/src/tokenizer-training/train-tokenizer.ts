@@ -1,6 +1,6 @@
 import { SlmError } from '@slm-compress/onnx';
 import { type SpecialRole, specialTokens, type TokenizerFiles } from '../tokenizer-files.ts';
-import { byteCharacters, toByteCharacters } from './byte-characters.ts';
+import { byteCharacters, byteTokens, toByteCharacters } from './byte-characters.ts';
 import { learnBytePairs } from './byte-pairs.ts';
 import { type ChatPreset, chatTemplates, chatTokens } from './chat-templates.ts';
 import { countWords } from './count-words.ts';
@@ -22,30 +22,30 @@ export interface TokenizerTrainingOptions {
   readonly unicode?: UnicodeForm;
   /** Every digit a word of its own; false by default. */
   readonly splitDigits?: boolean;
-  /** BPE: a space before the first word too; false by default. */
+  /** Byte-level BPE: a space before the first word too; false by default. */
   readonly addPrefixSpace?: boolean;
   /**
    * Tokens by what they are for, ids in this order. By default those of BERT for WordPiece, `<pad>`, `<s>` and `</s>`
-   * for BPE, and with `<unk>` for Unigram. WordPiece and Unigram need `unk`.
+   * for byte-level BPE, and with `<unk>` for Metaspace BPE and Unigram. All but byte-level BPE need `unk`.
    */
   readonly roles?: Readonly<Partial<Record<SpecialRole, string>>>;
   /** Further special tokens, behind those of the roles. */
   readonly additionalTokens?: readonly string[];
   /** WordPiece and BPE: the most frequent characters kept; all by default. */
   readonly limitAlphabet?: number;
-  /** Characters kept however rare they are; for BPE bytes written as byte-level characters, all 256 by default. */
+  /** Characters kept however rare they are; for byte-level BPE bytes written as byte-level characters, all 256 by default. */
   readonly initialAlphabet?: readonly string[];
   /** WordPiece: written before a piece that continues a word; `##` by default. */
   readonly continuingPrefix?: string;
   /** BPE and WordPiece: merged pieces have fewer characters than this. Unigram: at most as many; 16 by default. */
   readonly maxTokenLength?: number;
-  /** Unigram: tokens for the 256 bytes, which unknown characters become; false by default. */
+  /** Unigram and Metaspace BPE: tokens for the 256 bytes, which unknown characters become; false and true by default. */
   readonly byteFallback?: boolean;
   /** Unigram: candidates to start from, 1,000,000 by default; share kept by a pruning, 0.75; EM rounds between, 2. */
   readonly seedSize?: number;
   readonly shrinkingFactor?: number;
   readonly subIterations?: number;
-  /** Special tokens put around a text; `cls-sep` for WordPiece, `none` for BPE, `bos-eos` for Unigram by default. */
+  /** Special tokens put around a text; `cls-sep`, `none`, `bos` and `bos-eos` by default, in the order of kinds. */
   readonly template?: TemplateKind;
   /** Jinja text or the name of a preset, whose special tokens are then added. */
   readonly chatTemplate?: ChatPreset | (string & {});
@@ -77,17 +77,19 @@ const defaultRoles: Readonly<Record<TokenizerKind, Readonly<Partial<Record<Speci
     mask: specialTokens[4],
   },
   bpe: { pad: '<pad>', bos: '<s>', eos: '</s>' },
+  'metaspace-bpe': { pad: '<pad>', unk: '<unk>', bos: '<s>', eos: '</s>' },
   unigram: { pad: '<pad>', unk: '<unk>', bos: '<s>', eos: '</s>' },
 };
 
 const defaultTemplates: Readonly<Record<TokenizerKind, TemplateKind>> = {
   wordpiece: 'cls-sep',
   bpe: 'none',
+  'metaspace-bpe': 'bos',
   unigram: 'bos-eos',
 };
 
 /**
- * Learns a WordPiece, byte-level BPE or Unigram (SentencePiece-like) vocabulary from texts and gives the files of a
+ * Learns a WordPiece, byte-level BPE, Metaspace BPE (Llama-like) or Unigram (SentencePiece-like) vocabulary from texts and gives the files of a
  * Hugging Face tokenizer that the `tokenizers` and `transformers` libraries load. Words are counted in worker threads;
  * no texts are held. Same texts in any order, same bytes, whatever the number of threads.
  *
@@ -110,7 +112,8 @@ export async function trainTokenizer(
     roles: options.roles ?? defaultRoles[kind],
     template: options.template ?? (options.roles === undefined ? defaultTemplates[kind] : 'none'),
     continuingPrefix: options.continuingPrefix ?? '##',
-    byteFallback: kind === 'unigram' && options.byteFallback === true,
+    byteFallback:
+      kind === 'metaspace-bpe' ? options.byteFallback !== false : kind === 'unigram' && options.byteFallback === true,
   };
   const chat = presetOf(options.chatTemplate);
   const additional = [...(chat === undefined ? [] : chatTokens[chat]), ...(options.additionalTokens ?? [])];
@@ -160,9 +163,10 @@ export async function trainTokenizer(
     {
       vocabSize,
       minFrequency,
-      specialTokens: special,
+      specialTokens: [...special, ...(settings.byteFallback ? byteTokens : [])],
       ...(options.limitAlphabet === undefined ? {} : { limitAlphabet: options.limitAlphabet }),
-      ...(byteLevel ? { initialAlphabet: byteCharacters } : { continuingPrefix: settings.continuingPrefix }),
+      ...(byteLevel ? { initialAlphabet: byteCharacters } : {}),
+      ...(kind === 'wordpiece' ? { continuingPrefix: settings.continuingPrefix } : {}),
       ...optional,
       onToken: (done) => onProgress?.({ phase: 'merges', done, total: vocabSize }),
     },

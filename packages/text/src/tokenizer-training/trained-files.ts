@@ -7,6 +7,7 @@ import {
   type TokenizerParts,
   tokenizerFiles,
 } from '../tokenizer-files.ts';
+import { byteTokens } from './byte-characters.ts';
 import type { BytePairVocabulary } from './byte-pairs.ts';
 import type { ScoredPiece } from './unigram.ts';
 import { metaspace, type WordRules } from './words.ts';
@@ -77,7 +78,7 @@ function modelPart(
   { roles, special, continuingPrefix, byteFallback, rules }: TrainedFilesOptions,
 ): TokenizerParts['model'] {
   if ('pieces' in vocabulary) {
-    const bytes = byteFallback ? Array.from({ length: 256 }, (_, byte) => byteToken(byte)) : [];
+    const bytes = byteFallback ? byteTokens : [];
     return {
       type: 'Unigram',
       unk_id: special.indexOf(roles.unk!),
@@ -85,6 +86,7 @@ function modelPart(
       byte_fallback: byteFallback,
     };
   }
+  const characters = rules.kind === 'metaspace-bpe';
   const vocab = vocabulary.tokens.map((token, id) => [token, id] as const);
   return rules.kind === 'wordpiece'
     ? {
@@ -97,18 +99,16 @@ function modelPart(
     : {
         type: 'BPE',
         dropout: null,
-        unk_token: null,
+        unk_token: characters ? roles.unk : null,
         continuing_subword_prefix: null,
         end_of_word_suffix: null,
-        fuse_unk: false,
-        byte_fallback: false,
+        fuse_unk: characters,
+        byte_fallback: byteFallback,
         ignore_merges: false,
         vocab,
         merges: vocabulary.merges,
       };
 }
-
-const byteToken = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 
 /** What stands before and behind the model. */
 function surroundings(
@@ -147,14 +147,13 @@ function surroundings(
         decoder: byteLevel,
       };
     }
+    case 'metaspace-bpe':
     case 'unigram': {
-      const spaces = { type: 'Metaspace', replacement: metaspace, prepend_scheme: 'always', split: true };
+      const scheme = kind === 'unigram' ? 'always' : 'first';
+      const spaces = { type: 'Metaspace', replacement: metaspace, prepend_scheme: scheme, split: true };
+      const oneSpace = { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' };
       return {
-        normalizer: sequence('normalizers', [
-          ...form,
-          ...lower,
-          { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
-        ]),
+        normalizer: sequence('normalizers', [...form, ...lower, ...(kind === 'unigram' ? [oneSpace] : [])]),
         preTokenizer: sequence('pretokenizers', [spaces, ...digits]),
         postProcessor,
         decoder: sequence('decoders', [...(byteFallback ? [{ type: 'ByteFallback' }] : []), spaces]),

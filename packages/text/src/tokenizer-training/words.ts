@@ -1,6 +1,7 @@
 import { bertWords } from '../bert-words.ts';
 
-export type TokenizerKind = 'wordpiece' | 'bpe' | 'unigram';
+/** `bpe` is byte-level, as GPT-2's; `metaspace-bpe` merges characters, with spaces written as U+2581, as Llama's. */
+export type TokenizerKind = 'wordpiece' | 'bpe' | 'metaspace-bpe' | 'unigram';
 export type UnicodeForm = 'none' | 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
 /** How a text is cut into the words whose pieces are learned; plain data. */
@@ -41,9 +42,11 @@ export function wordSplitter(rules: WordRules): (text: string) => readonly strin
           const spaced = addPrefixSpace && part !== '' && !part.startsWith(' ') ? ` ${part}` : part;
           return spaced.match(byteLevelWords) ?? [];
         });
+    case 'metaspace-bpe':
     case 'unigram':
       return (text) => {
-        const spaced = lower(normalize(text)).replace(/ {2,}/g, ' ').replaceAll(' ', metaspace);
+        const normal = lower(normalize(text));
+        const spaced = (kind === 'unigram' ? normal.replace(/ {2,}/g, ' ') : normal).replaceAll(' ', metaspace);
         if (spaced === '') return [];
         return digitsApart((spaced.startsWith(metaspace) ? spaced : metaspace + spaced).match(metaspaceWords) ?? []);
       };
