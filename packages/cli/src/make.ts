@@ -7,12 +7,22 @@ import type { Task } from './tasks/task.ts';
 /** The tasks that write one model folder. */
 export type MakeTask = Extract<Task, { kind: 'train' | 'distill' | 'prune' | 'quantize' }>;
 
+interface MakeOptions {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+  /** Folder for the record of the training. */
+  readonly logs?: string;
+}
+
 /** Runs a task that writes a model folder, shows its progress and prints what was made. */
-export async function runMakeTask(task: MakeTask, options: { readonly json?: boolean }): Promise<void> {
+export async function runMakeTask(task: MakeTask, options: MakeOptions): Promise<void> {
   const json = options.json === true;
-  const progress = createProgress({ json });
+  const progress = createProgress({ json, watch: options.watch === true });
   const made = await withInterrupts((signal) =>
-    runTask(task, { signal, onEvent: (event) => progress.show(event) }).finally(() => progress.stop()),
+    runTask(options.logs === undefined ? task : { ...task, logs: options.logs }, {
+      signal,
+      onEvent: (event) => progress.show(event),
+    }).finally(() => progress.stop()),
   );
   if (json) {
     printJson({ kind: 'result', ...made });

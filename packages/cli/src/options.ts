@@ -42,6 +42,9 @@ export const dimsOption = () =>
 
 export const jsonOption = () => new Option('--json', 'print JSON on stdout instead of text');
 
+export const watchOption = () =>
+  new Option('--watch', 'show loss, rate, gradient norm, speed and memory while a model trains');
+
 export const seedOption = () =>
   new Option('--seed <n>', 'seed of everything random').argParser(integerIn(0, 2 ** 32 - 1));
 

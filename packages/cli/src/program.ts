@@ -18,6 +18,7 @@ import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/serve.ts';
 import { tokenizerCommand } from './commands/tokenizer.ts';
 import { trainCommand } from './commands/train.ts';
+import { watchCommand } from './commands/watch.ts';
 import { packageVersion } from './version.ts';
 
 /** Says with which code the process shall end when a command succeeds otherwise (a gate not met). */
@@ -39,6 +40,7 @@ export function createProgram(setExitCode: SetExitCode): Command {
     initCommand,
     runCommand,
     trainCommand,
+    watchCommand,
     distillCommand,
     pruneCommand,
     quantizeCommand,

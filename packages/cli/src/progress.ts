@@ -1,7 +1,8 @@
 import type { StageEvent } from '@slm-compress/compress';
 import cliProgress from 'cli-progress';
 import pc from 'picocolors';
-import { formatSeconds, log, printJson } from './output.ts';
+import { formatBytes, formatSeconds, log, printJson } from './output.ts';
+import { panelLines, type StepEvent, type ValidationEvent } from './training-panel.ts';
 
 /** Shows the events of a task; `stop` must be called at the end, also after an error. */
 export interface Progress {
@@ -12,14 +13,17 @@ export interface Progress {
 export interface ProgressOptions {
   /** Every event as one line of JSON on stdout instead. */
   readonly json: boolean;
+  /** A panel instead of a bar while a model trains; elsewhere than on a terminal, plain lines that say more. */
+  readonly watch?: boolean;
   /** Milliseconds between two plain lines of one stage. */
   readonly intervalMs?: number;
 }
 
 /** Bars on a terminal, plain lines every few seconds elsewhere; both on stderr. */
-export function createProgress({ json, intervalMs = 3000 }: ProgressOptions): Progress {
+export function createProgress({ json, watch = false, intervalMs = 3000 }: ProgressOptions): Progress {
   if (json) return { show: (event) => printJson(event), stop: () => undefined };
-  return process.stderr.isTTY ? barProgress() : lineProgress(intervalMs);
+  if (!process.stderr.isTTY) return lineProgress(intervalMs, watch);
+  return watch ? panelProgress(barProgress()) : barProgress();
 }
 
 function barProgress(): Progress {
@@ -62,7 +66,52 @@ function barProgress(): Progress {
   };
 }
 
-function lineProgress(intervalMs: number): Progress {
+/** Shows trainings as panels, and all else by `others`. */
+function panelProgress(others: Progress): Progress {
+  let steps: StepEvent[] = [];
+  let validations: ValidationEvent[] = [];
+  let drawn = 0;
+  let last = 0;
+  const erase = () => {
+    if (drawn > 0) process.stderr.write(`\x1b[${drawn}A\x1b[J`);
+    drawn = 0;
+  };
+  const draw = () => {
+    const { rss: memoryBytes } = process.memoryUsage();
+    const lines = panelLines({ steps, validations, memoryBytes }, (process.stderr.columns ?? 80) - 1);
+    erase();
+    process.stderr.write(lines.map((line) => `${line}\n`).join(''));
+    drawn = lines.length;
+    last = Date.now();
+  };
+  return {
+    show(event) {
+      if (event.kind !== 'train') {
+        if (event.kind === 'stage-start') [steps, validations] = [[], []];
+        erase();
+        others.show(event);
+        return;
+      }
+      const { event: told } = event;
+      if (told.kind === 'step') {
+        others.stop();
+        steps.push(told);
+        if (Date.now() - last > 200) draw();
+      } else if (told.kind === 'validation') {
+        validations.push(told);
+        erase();
+        others.show(event);
+        draw();
+      } else if (told.kind === 'resumed') others.show(event);
+    },
+    stop() {
+      if (steps.length > 0 && drawn > 0) draw();
+      others.stop();
+    },
+  };
+}
+
+function lineProgress(intervalMs: number, watch: boolean): Progress {
   let last = 0;
   return {
     stop: () => undefined,
@@ -77,9 +126,17 @@ function lineProgress(intervalMs: number): Progress {
       if (Date.now() - last < intervalMs) return;
       last = Date.now();
       const part = now.total > 0 ? `${now.done}/${now.total}` : `${now.done}`;
-      log(`  ${now.title} ${part} ${now.detail}`.trimEnd());
+      const more = watch ? watchedFigures(event) : '';
+      log(`  ${now.title} ${part} ${now.detail}${more}`.trimEnd());
     },
   };
+}
+
+function watchedFigures(event: StageEvent): string {
+  if (event.kind !== 'train' || event.event.kind !== 'step') return '';
+  const { learningRate, gradientNorm } = event.event;
+  const memory = formatBytes(process.memoryUsage().rss);
+  return `  rate ${learningRate.toExponential(2)}  gradient norm ${gradientNorm.toFixed(3)}  ${memory}`;
 }
 
 interface Status {

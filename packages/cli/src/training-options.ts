@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { z } from 'zod';
 import { UsageError } from './exit-codes.ts';
-import { integerIn, numberIn } from './options.ts';
+import { integerIn, numberIn, watchOption } from './options.ts';
 
 /** Adds the options that say how long and how fast to train. */
 export function addTrainingOptions(command: Command, defaults: { epochs: number; learningRate?: number }): Command {
@@ -32,7 +32,9 @@ export function addTrainingOptions(command: Command, defaults: { epochs: number;
     )
     .addOption(
       new Option('--token-budget <n>', 'padded tokens of one batch').argParser(integerIn(64, 1_000_000)).default(4096),
-    );
+    )
+    .addOption(new Option('--logs <dir>', 'folder for metrics.jsonl and TensorBoard events'))
+    .addOption(watchOption());
 }
 
 /** Adds the options that shape a new encoder, and `--from`, which takes one that is there. */

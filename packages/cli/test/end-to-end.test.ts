@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readMetrics } from '@slm-compress/trainer';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { slmCompress } from './command.ts';
 import { tinyRecipe, writeTinyRecipe } from './tiny-recipe.ts';
@@ -55,6 +56,11 @@ test('one worker, two workers with a SIGKILL at a checkpoint: the same bytes; un
   expect(told.filter(({ kind }) => kind === 'train').map(({ event }) => event.kind)).toContain('resumed');
   expect(told.find(({ kind, stage }) => kind === 'stage-end' && stage === 'teacher').status).toBe('cached');
   expect(await artefacts(two)).toEqual(await artefacts(one));
+  const recorded = await readMetrics(join(two, 'logs', 'student'));
+  const steps = recorded.filter(({ kind }) => kind === 'step').map(({ step }) => step);
+  expect(steps).toEqual(Array.from({ length: steps.length }, (_, i) => i + 1));
+  const losses = (lines: typeof recorded) => lines.flatMap((line) => (line.kind === 'step' ? line.loss : []));
+  expect(losses(recorded)).toEqual(losses(await readMetrics(join(one, 'logs', 'student'))));
 
   const again = await slmCompress(['run', recipe, '--out', two, '--json']);
   const statuses = events(again.stdout).filter(({ kind }) => kind === 'stage-end');
@@ -145,9 +151,14 @@ test('Ctrl-C: a checkpoint and exit code 130, then the same command goes on', as
     sent = true;
     return 'SIGINT' as const;
   };
-  const stopped = await slmCompress(train('halted'), { onLine });
+  const logs = join(folder, 'halted-logs');
+  const stopped = await slmCompress([...train('halted'), '--logs', logs], { onLine });
   expect(stopped.code).toBe(130);
   expect(stopped.stderr).toContain('stopped; the same command goes on from the last checkpoint');
+  const watched = await slmCompress(['watch', logs]);
+  expect(watched.stdout).toMatch(/loss +\d.*\n.*rate .*tokens\/s\n.*step \d+ of \d+ /);
+  const nothing = await slmCompress(['watch', join(folder, 'disk')]);
+  expect(nothing).toMatchObject({ code: 1, stderr: expect.stringContaining('RECORD_MISSING') });
   const resumed = await slmCompress(train('halted'));
   expect(resumed.code).toBe(0);
   expect(resumed.stdout).toContain('"kind":"resumed"');

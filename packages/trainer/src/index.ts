@@ -5,6 +5,7 @@ export * from './architectures/bert/config.ts';
 export * from './architectures/bert/hf-weights.ts';
 export * from './architectures/classifiers.ts';
 export type { DropoutSite } from './dropout.ts';
+export * from './find-learning-rate.ts';
 export * from './lora.ts';
 export type { Loss } from './loss.ts';
 export type { Optimizer } from './optimizer.ts';
@@ -17,6 +18,7 @@ export {
   type PretrainedOptions,
 } from './pretrained/load-pretrained.ts';
 export { readStoredWeights } from './pretrained/stored-weights.ts';
+export { type MetricsLine, readMetrics, recordTraining } from './records/record-training.ts';
 export * from './safetensors.ts';
 export * from './schedule.ts';
 export type {

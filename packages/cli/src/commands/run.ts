@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { exitCodes } from '../exit-codes.ts';
 import { withInterrupts } from '../interrupts.ts';
-import { jsonOption, seedOption, workersOption } from '../options.ts';
+import { jsonOption, seedOption, watchOption, workersOption } from '../options.ts';
 import { formatSeconds, log, print, printJson } from '../output.ts';
 import type { SetExitCode } from '../program.ts';
 import { createProgress } from '../progress.ts';
@@ -21,8 +21,13 @@ export function runCommand(setExitCode: SetExitCode): Command {
     .option('--force <stage...>', 'run these stages again although nothing changed')
     .addOption(seedOption())
     .addOption(workersOption())
+    .addOption(watchOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ slm-compress run models/spam-filter/recipe.yaml --dry-run\n')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ slm-compress run models/spam-filter/recipe.yaml --dry-run\n' +
+        '\nEach training is recorded in OUT/logs/STAGE: metrics.jsonl, and events for tensorboard --logdir OUT/logs.\n',
+    )
     .action(async (recipeFile: string, options) => {
       const { workers } = options;
       const force: readonly string[] = options.force ?? [];
@@ -42,7 +47,7 @@ export function runCommand(setExitCode: SetExitCode): Command {
         else print(planTable(stages));
         return;
       }
-      const progress = createProgress({ json });
+      const progress = createProgress({ json, watch: options.watch === true });
       const outcome = await withInterrupts((signal) =>
         runTask(
           { kind: 'run', ...named, workers, force },

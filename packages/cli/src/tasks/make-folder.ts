@@ -79,6 +79,7 @@ async function* makeFrom(
     prepared,
     work: join(work, key.slice(0, 16)),
     cache: join(work, 'cache'),
+    ...(task.logs === undefined ? {} : { logs: task.logs }),
     signal,
   };
   await mkdir(context.work, { recursive: true }).catch((error: unknown) =>

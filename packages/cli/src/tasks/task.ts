@@ -21,6 +21,8 @@ interface MakeTask {
   readonly seed: number;
   readonly workers: number;
   readonly data?: string;
+  /** Folder for metrics.jsonl and TensorBoard's events. */
+  readonly logs?: string;
 }
 
 /** Work that runs in the stage worker, a union on `kind`; plain data. */

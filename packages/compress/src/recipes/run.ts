@@ -19,7 +19,7 @@ import { dataStage } from './stages/data.ts';
 import { tokenizerStage } from './stages/tokenizer.ts';
 
 export interface RunOptions {
-  /** Folder of the run: `data`, `tokenizer`, `naive-bayes` and a folder for each stage. */
+  /** Folder of the run: `data`, `tokenizer`, `naive-bayes`, a folder for each stage, and `logs` with one for each that trains. */
   readonly out: string;
   /** Folder that relative data sources are resolved from: the recipe's. */
   readonly baseDir: string;
@@ -118,6 +118,7 @@ export async function* runRecipe(recipe: Recipe, options: RunOptions): AsyncGene
           prepared,
           work,
           cache,
+          logs: join(out, 'logs', name),
           ...(signal === undefined ? {} : { signal }),
         };
         const model = recipe.stages.find((candidate) => candidate.name === name)!;

@@ -232,7 +232,7 @@ export interface Recipe {
 }
 
 /** Names that a stage cannot take, because a run keeps other things in folders of these names. */
-export const reservedNames: ReadonlySet<string> = new Set(['data', 'tokenizer', 'naive-bayes', 'report']);
+export const reservedNames: ReadonlySet<string> = new Set(['data', 'tokenizer', 'naive-bayes', 'report', 'logs']);
 
 /** Rows whose models a stage starts from or learns from, in the order in which they are named. */
 export function parentsOf(stage: Stage): readonly string[] {

@@ -15,6 +15,8 @@ export interface StageContext {
   readonly work: string;
   /** Folder for what several stages may read again (a teacher's logits). */
   readonly cache: string;
+  /** Folder of metrics.jsonl and TensorBoard's events, where the stage trains. */
+  readonly logs?: string;
   readonly signal?: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
 import type { Model } from '@slm-compress/onnx';
-import { classification, type Loss, type TrainingData, train } from '@slm-compress/trainer';
+import { classification, type Loss, recordTraining, type TrainingData, train } from '@slm-compress/trainer';
 import type { StageEvent } from '../events.ts';
 import type { Lineage } from '../lineage.ts';
 import type { TrainStageOptions } from '../schema.ts';
@@ -24,8 +24,8 @@ export async function* trainModel(
   loss: Loss,
   options: Optimization,
 ): AsyncGenerator<StageEvent, Trained> {
-  const { stage, host, prepared, seed, work, signal } = context;
-  const training = train({
+  const { stage, host, prepared, seed, work, logs, signal } = context;
+  const unrecorded = train({
     model,
     task: classification({
       loss,
@@ -51,6 +51,7 @@ export async function* trainModel(
     checkpointEverySteps: options.checkpointEverySteps,
     ...(signal === undefined ? {} : { signal }),
   });
+  const training = logs === undefined ? unrecorded : recordTraining(unrecorded, logs);
   for (;;) {
     const next = await training.next();
     if (next.done === true) {
