@@ -9,6 +9,8 @@ import type { Model, Rng, Tensor } from '@slm-compress/onnx';
  */
 export interface Architecture<Config> {
   readonly modelType: string;
+  /** Stored weight of the layer between encoder and classifier, which an encoder alone may lack. */
+  readonly pooler: string;
   /**
    * The configuration in a `config.json`. Throws SlmError `CONFIG_INVALID`, the message starting with `where`, for a field that
    * is missing or out of its range.

@@ -2,8 +2,9 @@ import { SlmError } from '@slm-compress/onnx';
 import type { Architecture } from './architecture.ts';
 import { bert } from './bert/architecture.ts';
 import type { BertConfig } from './bert/config.ts';
+import { distilBert } from './bert/distilbert.ts';
 
-const rows: readonly Architecture<BertConfig>[] = [bert];
+const rows: readonly Architecture<BertConfig>[] = [bert, distilBert];
 
 /** Architectures that classify texts, by `model_type`. */
 export const classifierArchitectures: ReadonlyMap<string, Architecture<BertConfig>> = new Map(

@@ -118,3 +118,24 @@ test('no or broken files and tensors of another rank are errors', async () => {
   await writeSafetensors(join(folder, 'model.safetensors'), stored);
   await expect(load()).rejects.toMatchObject({ code: 'WEIGHTS_MISMATCH' });
 });
+
+test('a DistilBERT loads under its own names, its encoder alone without a prefix', async () => {
+  const distilled: BertConfig = { ...config, modelType: 'distilbert' };
+  await writeFile(join(folder, 'config.json'), JSON.stringify(toHfConfig(distilled)));
+  const stored = toHfWeights(distilled, weights);
+  await writeSafetensors(join(folder, 'model.safetensors'), stored);
+  const whole = await load();
+  expect(whole).toMatchObject({ config: distilled, weights, drawn: [] });
+  const encoder = [...stored].filter(([name]) => name.startsWith('distilbert.'));
+  const bare = new Map(encoder.map(([name, tensor]) => [name.replace('distilbert.', ''), tensor]));
+  await writeSafetensors(join(folder, 'model.safetensors'), bare);
+  const drawn = ['bert.pooler.dense.weight', 'bert.pooler.dense.bias', 'classifier.weight', 'classifier.bias'];
+  const loaded = await load();
+  expect(loaded.drawn).toEqual(drawn);
+  for (const [name, tensor] of weights) if (!drawn.includes(name)) expect(loaded.weights.get(name)).toEqual(tensor);
+  await writeSafetensors(
+    join(folder, 'model.safetensors'),
+    new Map([...stored].filter(([name]) => !name.includes('layer.1.ffn.lin2'))),
+  );
+  await expect(load()).rejects.toThrow(/expected distilbert\.transformer\.layer\.1\.ffn\.lin2\.weight/);
+});

@@ -71,7 +71,7 @@ export function adaptPretrained(
   const drawn = [...shapes.keys()].filter(
     (name) =>
       (name.startsWith('classifier.') && !keepsHead) ||
-      (name.startsWith('bert.pooler.') && !stored.has('bert.pooler.dense.weight')),
+      (name.startsWith('bert.pooler.') && !stored.has(architecture.pooler)),
   );
   const instead = new Map(drawn.map((name) => [name, architecture.initialParameter(name, shapes.get(name)!, rng)]));
   return { config, weights: architecture.fromStored(config, stored, instead), drawn };

@@ -7,6 +7,7 @@ import { fromHfWeights, toHfWeights } from './hf-weights.ts';
 /** BERT with a sequence classifier. */
 export const bert: Architecture<BertConfig> = {
   modelType: 'bert',
+  pooler: 'bert.pooler.dense.weight',
   readConfig: fromHfConfig,
   writeConfig: toHfConfig,
   parameterShapes: bertParameterShapes,

@@ -15,8 +15,10 @@ import { type BertConfig, fromHfConfig, toHfConfig } from './config.ts';
 import { fromHfWeights, toHfWeights } from './hf-weights.ts';
 
 const read = (name: string) => readFileSync(new URL(`../../../goldens/${name}`, import.meta.url));
-const golden = decodeSafetensors(read('bert.safetensors'), 'bert.safetensors').tensors;
-const config = fromHfConfig(JSON.parse(read('bert-config.json').toString()));
+const goldenOf = (name: string) => ({
+  golden: decodeSafetensors(read(`${name}.safetensors`), name).tensors,
+  config: fromHfConfig(JSON.parse(read(`${name}-config.json`).toString())),
+});
 const tiny: BertConfig = {
   vocabSize: 12,
   hiddenSize: 6,
@@ -40,7 +42,7 @@ function expectClose(got: readonly number[], expected: readonly number[], tolera
   expect(worst / size).toBeLessThan(tolerance);
 }
 
-async function runStep(model: Model, step: ReturnType<typeof buildTrainingStep>) {
+async function runStep(model: Model, step: ReturnType<typeof buildTrainingStep>, golden: ReadonlyMap<string, Tensor>) {
   await using engine = await openEngine(step.model);
   return engine.run({
     ...Object.fromEntries(bertWeights(model)),
@@ -52,19 +54,21 @@ async function runStep(model: Model, step: ReturnType<typeof buildTrainingStep>)
   });
 }
 
-test('logits, loss and every gradient are those of transformers', async () => {
+test.each(['bert', 'distilbert'])('%s: logits, loss and every gradient are those of transformers', async (name) => {
+  const { config, golden } = goldenOf(name);
   const model = buildBertClassifier(config, fromHfWeights(config, golden));
   checkModel(model);
   await using engine = await openEngine(model);
   const { logits } = await engine.run({ input_ids: golden.get('ids')!, attention_mask: golden.get('mask')! });
   expectClose(numbers(logits!), numbers(golden.get('logits')!), 1e-5);
   const step = buildTrainingStep(model, task({ kind: 'cross-entropy' }));
-  const made = await runStep(model, step);
+  const made = await runStep(model, step, golden);
   expectClose(numbers(made.loss!), numbers(golden.get('loss')!), 1e-5);
   const gradients = new Map(
-    [...golden].filter(([name]) => name.startsWith('grad/')).map(([name, t]) => [name.slice(5), t]),
+    [...golden].filter(([key]) => key.startsWith('grad/')).map(([key, t]) => [key.slice(5), t]),
   );
-  gradients.set('bert.embeddings.token_type_embeddings.weight', float32(new Float32Array(16), [2, 8]));
+  if (name === 'bert')
+    gradients.set('bert.embeddings.token_type_embeddings.weight', float32(new Float32Array(16), [2, 8]));
   const expected = fromHfWeights(config, gradients);
   for (const parameter of step.parameters) {
     const { output, indices } = parameter.gradients[0]!;
@@ -82,11 +86,15 @@ test('logits, loss and every gradient are those of transformers', async () => {
   }
 });
 
-test('Hugging Face weights and config survive the round trip', () => {
+test.each(['bert', 'distilbert'])('%s: Hugging Face weights and config survive the round trip', (name) => {
+  const { config, golden } = goldenOf(name);
   const model = buildBertClassifier(config, fromHfWeights(config, golden));
   const again = fromHfWeights(config, toHfWeights(config, bertWeights(model)));
   for (const [name, tensor] of bertWeights(model)) expect(again.get(name)).toEqual(tensor);
-  expect(toHfWeights(config, bertWeights(model)).get('classifier.weight')).toEqual(golden.get('classifier.weight'));
+  const stored = toHfWeights(config, bertWeights(model));
+  expect(stored.get('classifier.weight')).toEqual(golden.get('classifier.weight'));
+  expect([...stored.keys()].sort()).toEqual([...golden.keys()].filter((key) => golden.has(`grad/${key}`)).sort());
+  expect(fromHfConfig(JSON.parse(JSON.stringify(toHfConfig(config))))).toEqual(config);
   const pruned = {
     ...tiny,
     pooling: 'mean',
@@ -203,7 +211,7 @@ test('another architecture is refused, and so are missing weights', () => {
   expect(() => fromHfConfig({ model_type: 'gpt2' }, 'x/config.json')).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',
-      message: 'x/config.json: model_type must be "bert", got "gpt2"',
+      message: 'x/config.json: model_type must be "bert" or "distilbert", got "gpt2"',
     }),
   );
   expect(() => buildBertClassifier(tiny, new Map())).toThrow(expect.objectContaining({ code: 'WEIGHTS_MISMATCH' }));

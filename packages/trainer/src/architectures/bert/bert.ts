@@ -96,7 +96,9 @@ export function buildBertClassifier(config: BertConfig, weights: ReadonlyMap<str
   const pooled = g.scope('pooler/', () => {
     if (config.pooling !== 'mean') {
       const flat = g.op('Reshape', [hidden, shared.rowsShape], {}, { name: 'flatten' });
-      return g.op('Tanh', [linear(g, flat, 'bert.pooler.dense')], {}, { name: 'tanh' });
+      const dense = linear(g, flat, 'bert.pooler.dense');
+      if (config.modelType === 'distilbert') return g.op('Relu', [dense], {}, { name: 'relu' });
+      return g.op('Tanh', [dense], {}, { name: 'tanh' });
     }
     const count = g.op('ReduceSum', [floatMask, shared.one1], { keepdims: 1 }, { name: 'count' });
     const share = g.op('Div', [floatMask, count], {}, { name: 'share' });

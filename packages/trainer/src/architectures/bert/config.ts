@@ -1,7 +1,10 @@
 import { SlmError } from '@slm-compress/onnx';
+import { distilBertFields } from './distilbert-names.ts';
 
 /** Shape and behaviour of a BERT encoder with a sequence-classification head. */
 export interface BertConfig {
+  /** `distilbert` has ReLU for tanh under `cls` pooling, and is stored as a DistilBERT; `bert` by default. */
+  readonly modelType?: 'bert' | 'distilbert';
   readonly vocabSize: number;
   /** Width of the hidden states. */
   readonly hiddenSize: number;
@@ -59,6 +62,9 @@ export function validateBertConfig(config: BertConfig, where = 'model config'): 
   const positive = (field: string, value: unknown) => {
     if (!Number.isSafeInteger(value) || (value as number) < 1) fail(field, 'a positive integer', value);
   };
+  if (config.modelType !== undefined && config.modelType !== 'bert' && config.modelType !== 'distilbert') {
+    fail('modelType', "'bert' or 'distilbert'", config.modelType);
+  }
   positive('vocabSize', config.vocabSize);
   positive('hiddenSize', config.hiddenSize);
   positive('layers', config.layers);
@@ -93,7 +99,7 @@ export function validateBertConfig(config: BertConfig, where = 'model config'): 
 /** The `config.json` of a model folder: Hugging Face's BERT fields, what they can't say under `slm_compress`. */
 export function toHfConfig(config: BertConfig): Record<string, unknown> {
   validateBertConfig(config);
-  return {
+  const fields: Record<string, unknown> = {
     architectures: ['BertForSequenceClassification'],
     model_type: 'bert',
     vocab_size: config.vocabSize,
@@ -120,10 +126,20 @@ export function toHfConfig(config: BertConfig): Record<string, unknown> {
       ...(config.intermediatePerLayer && { intermediatePerLayer: [...config.intermediatePerLayer] }),
     },
   };
+  if (config.modelType !== 'distilbert') return fields;
+  const { type_vocab_size: _, layer_norm_eps: __, position_embedding_type: ___, ...kept } = fields;
+  const named = Object.entries(kept).map(([field, value]) => [distilBertFields[field] ?? field, value]);
+  return {
+    ...Object.fromEntries(named),
+    architectures: ['DistilBertForSequenceClassification'],
+    model_type: 'distilbert',
+    seq_classif_dropout: config.dropout,
+    sinusoidal_pos_embds: false,
+  };
 }
 
 /**
- * Reads what {@link toHfConfig} writes, or the `config.json` of any BERT sequence classifier.
+ * Reads what {@link toHfConfig} writes, or the `config.json` of any BERT or DistilBERT sequence classifier.
  * Throws `CONFIG_INVALID`, the message starting with `where`, for another architecture or a field out of its range.
  */
 export function fromHfConfig(json: unknown, where = 'config.json'): BertConfig {
@@ -132,8 +148,13 @@ export function fromHfConfig(json: unknown, where = 'config.json'): BertConfig {
   };
   if (typeof json !== 'object' || json === null || Array.isArray(json)) fail(`expected an object, got ${show(json)}`);
   const fields = json as Record<string, unknown>;
-  if (fields.model_type !== 'bert') fail(`model_type must be "bert", got ${show(fields.model_type)}`);
-  const number = (field: string, fallback?: number): number => {
+  const distilled = fields.model_type === 'distilbert';
+  if (fields.model_type !== 'bert' && !distilled) {
+    fail(`model_type must be "bert" or "distilbert", got ${show(fields.model_type)}`);
+  }
+  const nameOf = (field: string) => (distilled ? (distilBertFields[field] ?? field) : field);
+  const number = (bertField: string, fallback?: number): number => {
+    const field = nameOf(bertField);
     const value = fields[field] ?? fallback;
     if (typeof value !== 'number') fail(`${field} must be a number, got ${show(value)}`);
     return value as number;
@@ -159,6 +180,7 @@ export function fromHfConfig(json: unknown, where = 'config.json'): BertConfig {
   const heads = number('num_attention_heads');
   return validateBertConfig(
     {
+      ...(distilled && { modelType: 'distilbert' as const }),
       vocabSize: number('vocab_size'),
       hiddenSize,
       layers: number('num_hidden_layers'),
@@ -169,7 +191,7 @@ export function fromHfConfig(json: unknown, where = 'config.json'): BertConfig {
       labels,
       dropout: number('hidden_dropout_prob', 0.1),
       pooling: (extra.pooling as 'cls' | undefined) ?? 'cls',
-      activation: (fields.hidden_act as 'gelu' | undefined) ?? 'gelu',
+      activation: (fields[nameOf('hidden_act')] as 'gelu' | undefined) ?? 'gelu',
       padId: number('pad_token_id', 0),
       ...(extra.headsPerLayer !== undefined && { headsPerLayer: extra.headsPerLayer as number[] }),
       ...(extra.intermediatePerLayer !== undefined && { intermediatePerLayer: extra.intermediatePerLayer as number[] }),

@@ -2,13 +2,15 @@ import type { Tensor } from '@slm-compress/onnx';
 import { float32, SlmError } from '@slm-compress/onnx';
 import { bertParameterShapes, checkBertWeights } from './bert-parameters.ts';
 import type { BertConfig } from './config.ts';
+import { distilBertName } from './distilbert-names.ts';
 
 const POSITIONS = 'bert.embeddings.position_embeddings.weight';
 const TOKEN_TYPES = 'bert.embeddings.token_type_embeddings.weight';
 
 /**
  * A classifier's parameters as Hugging Face's `BertForSequenceClassification` stores them: linear weights `[out, in]`,
- * query, key and value apart, and a token-type table, of zeros since its row is part of the position table here.
+ * query, key and value apart, and a token-type table, of zeros since its row is part of the position table here. A DistilBERT is
+ * stored as `DistilBertForSequenceClassification`, which has no such table.
  * Throws `WEIGHTS_MISMATCH`.
  */
 export function toHfWeights(config: BertConfig, weights: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
@@ -18,8 +20,8 @@ export function toHfWeights(config: BertConfig, weights: ReadonlyMap<string, Ten
     const tensor = weights.get(name)!;
     const merged = mergedRoles(name);
     if (merged === undefined) {
-      stored.set(name, isLinear(name) ? transpose(tensor) : tensor);
-      if (name === POSITIONS)
+      stored.set(storedName(config, name), isLinear(name) ? transpose(tensor) : tensor);
+      if (name === POSITIONS && config.modelType !== 'distilbert')
         stored.set(TOKEN_TYPES, float32(new Float32Array(2 * config.hiddenSize), [2, config.hiddenSize]));
       continue;
     }
@@ -28,14 +30,14 @@ export function toHfWeights(config: BertConfig, weights: ReadonlyMap<string, Ten
     const part = flat.data.length / merged.length;
     for (const [index, role] of merged.entries()) {
       const data = (flat.data as Float32Array).slice(index * part, (index + 1) * part);
-      stored.set(role, float32(data, [rows / merged.length, ...rest]));
+      stored.set(storedName(config, role), float32(data, [rows / merged.length, ...rest]));
     }
   }
   return stored;
 }
 
 /**
- * The inverse of {@link toHfWeights}: reads the tensors of a `BertForSequenceClassification`; row 0 of the token-type
+ * The inverse of {@link toHfWeights}: reads the tensors of such a class; row 0 of the token-type
  * table is added to every row of the position table. Parameters in `instead` are taken from there, and need not be stored.
  * Throws `WEIGHTS_MISMATCH` for tensors missing or of other shapes.
  */
@@ -44,7 +46,8 @@ export function fromHfWeights(
   stored: ReadonlyMap<string, Tensor>,
   instead: ReadonlyMap<string, Tensor> = new Map(),
 ): ReadonlyMap<string, Tensor> {
-  const take = (name: string, ...dims: (number | undefined)[]): Tensor => {
+  const take = (ours: string, ...dims: (number | undefined)[]): Tensor => {
+    const name = storedName(config, ours);
     const tensor = stored.get(name);
     const fits =
       tensor?.dims.length === dims.length && dims.every((dim, axis) => dim === undefined || dim === tensor.dims[axis]);
@@ -63,7 +66,7 @@ export function fromHfWeights(
       const outputs = dims.at(-1)! / merged.length;
       const parts = merged.map((role) => (linear ? take(role, outputs, dims[0]) : take(role, outputs)));
       weights.set(name, linear ? transpose(concatRows(parts)) : concatRows(parts));
-    } else if (name === POSITIONS) {
+    } else if (name === POSITIONS && config.modelType !== 'distilbert') {
       weights.set(name, addRow(take(name, ...dims), take(TOKEN_TYPES, undefined, config.hiddenSize)));
     } else {
       weights.set(name, linear ? transpose(take(name, dims[1], dims[0])) : take(name, ...dims));
@@ -71,6 +74,10 @@ export function fromHfWeights(
   }
   checkBertWeights(config, weights);
   return weights;
+}
+
+function storedName(config: BertConfig, name: string): string {
+  return config.modelType === 'distilbert' ? distilBertName(name) : name;
 }
 
 /** The stored names behind a merged parameter, in the order of its columns. */
