@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { SlmError } from '@slm-compress/onnx';
 import { readFully } from '../read-fully.ts';
+import { IGNORED_LABEL } from './ignored-label.ts';
 
 /**
  * Token ids of many examples in shared memory: any number of threads read one copy. 4 bytes a token (8 with labels) and
@@ -16,13 +17,21 @@ export interface SharedTokens {
 }
 
 /**
- * Token ids of a corpus in a file, one after another as integers of the machine's byte order, read row by row: 8 bytes of memory
- * an example, none a token. Any number of threads share it.
+ * Token ids of a corpus in a file (`writeTokenFile`), one after another as integers of the machine's byte order, read row by
+ * row: 8 bytes of memory an example, none a token. Any number of threads share it.
  */
 export interface StoredTokens {
   readonly path: string;
   /** Bytes of an id in the file. */
   readonly width: 2 | 4;
+  /** What is in the file is twice the id, plus one where it is learned: the labels. */
+  readonly labelled: boolean;
+  /** Highest id + 1. */
+  readonly vocabularySize: number;
+  /** Digest of the tokenizer that made the ids. */
+  readonly tokenizer: string;
+  /** UTF-8 bytes of the text that is learned. */
+  readonly bytes: number;
   /** Where example i starts, in ids; one more entry says where the last ends. */
   readonly offsets: Float64Array<SharedArrayBuffer>;
   /** sha256 (hex) of ids and lengths. */
@@ -62,7 +71,7 @@ export function storedLengths(store: TokenStore): number[] {
 
 /** Whether the store has labels. */
 export function hasLabels(store: TokenStore): boolean {
-  return 'ids' in store && store.labels !== undefined;
+  return 'ids' in store ? store.labels !== undefined : store.labelled;
 }
 
 /** An example, or a run of its tokens: all from `start`, which is 0 by default, unless `length` is given. */
@@ -96,10 +105,14 @@ export function storedRows(store: TokenStore, kind: 'ids' | 'labels', pieces: re
     );
   });
   if ('ids' in store) return ranges.map(([start, end]) => store[kind]!.subarray(start, end));
-  return readRows(store, ranges);
+  return readRows(store, kind, ranges);
 }
 
-function readRows({ path, width }: StoredTokens, ranges: readonly (readonly [number, number])[]): Int32Array[] {
+function readRows(
+  { path, width, labelled }: StoredTokens,
+  kind: 'ids' | 'labels',
+  ranges: readonly (readonly [number, number])[],
+): Int32Array[] {
   let file: number | undefined;
   try {
     const opened = openSync(path, 'r');
@@ -107,7 +120,9 @@ function readRows({ path, width }: StoredTokens, ranges: readonly (readonly [num
     return ranges.map(([start, end]) => {
       const row = new (width === 2 ? Uint16Array : Int32Array)(end - start);
       readFully(opened, row, start * width);
-      return Int32Array.from(row);
+      const values = Int32Array.from(row);
+      if (!labelled) return values;
+      return values.map((value) => (kind === 'ids' || value & 1 ? value >>> 1 : IGNORED_LABEL));
     });
   } catch (cause) {
     throw new SlmError('TOKENS_CORRUPT', `${path}: expected its token ids, got ${(cause as Error).message}`, { cause });
