@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path';
-import { SlmError } from '@slm-compress/onnx';
 import {
   type DataInspection,
   type FoundColumns,
@@ -29,15 +28,18 @@ export interface InspectOptions {
   readonly sample?: number;
   readonly seed?: number;
   readonly examples?: number;
+  /** Where npm packages are looked for; the working folder by default. */
+  readonly baseDir?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (rows: number) => void;
 }
 
 /** Inspects a file, pattern or folder of data, or the data of a recipe. */
 export async function inspectPath(path: string, options: InspectOptions = {}): Promise<InspectedData> {
-  if (path.startsWith('npm:')) throw packageError(path);
-  const inputs = /\.ya?ml$/i.test(path) ? await recipeInputs(path) : await pathInputs(path);
-  return inspectInputs(inputs, await findColumns(inputs[0]!), options);
+  const recipe = /\.ya?ml$/i.test(path);
+  const baseDir = recipe ? dirname(resolve(path)) : '.';
+  const inputs = recipe ? await recipeInputs(path, baseDir) : await pathInputs(path);
+  return inspectInputs(inputs, await findColumns(inputs[0]!, { baseDir }), { ...options, baseDir });
 }
 
 /** Inspects inputs, of the first of which the columns are `found`. */
@@ -75,19 +77,12 @@ export async function pathInputs(path: string): Promise<readonly InspectedInput[
   return parts.length > 1 ? parts.map(([part, split]) => ({ path, split, part })) : [{ path }];
 }
 
-function packageError(path: string, where = ''): SlmError {
-  const hint = 'slm-compress data prepare reads it, and accounts for it';
-  return new SlmError('DATA_SOURCE', `${where}expected data files to inspect, got ${path} (${hint})`);
-}
-
-async function recipeInputs(file: string): Promise<readonly InspectedInput[]> {
+async function recipeInputs(file: string, baseDir: string): Promise<readonly InspectedInput[]> {
   const { dataInputs, readDataRecipe } = await import('@slm-compress/compress');
   const { data } = await readDataRecipe(file);
-  const parts = Object.entries(await resolveInputs(dataInputs(data, dirname(resolve(file)))));
+  const parts = Object.entries(await resolveInputs(dataInputs(data, baseDir)));
   const inputs = parts
     .filter(([part]) => part !== 'unlabelled')
     .flatMap(([part, list]: readonly [string, readonly RowInput[]]) => list.map((input) => ({ ...input, part })));
-  const mails = inputs.find(({ path }) => path.startsWith('npm:'));
-  if (mails !== undefined) throw packageError(mails.path, `${file}: `);
   return parts.length > 1 ? inputs : inputs.map(({ part: _, ...input }) => input);
 }

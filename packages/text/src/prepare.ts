@@ -19,6 +19,7 @@ import { readRows } from './prepare/read-rows.ts';
 import { splitMethod } from './prepare/split-method.ts';
 import { createTally, type Tally } from './prepare/tally.ts';
 import { nameOfInputs, type ResolvedInputs, resolveInputs } from './sources/data-inputs.ts';
+import { isPackage } from './sources/spam-assassin.ts';
 import { splitRecord } from './splits/split-record.ts';
 import { splitRows } from './splits/split-rows.ts';
 import { wholeText } from './whole-text.ts';
@@ -139,7 +140,7 @@ function partReader(options: PrepareOptions, inputs: ResolvedInputs, { onProgres
     },
     /** The rows of a part that are neither among `against` nor duplicates of one another. */
     async deduplicated(part: 'train' | 'unlabelled', against: readonly TextExample[]) {
-      const mails = part === 'train' && inputs.train[0]!.path.startsWith('npm:');
+      const mails = part === 'train' && isPackage(inputs.train[0]!.path);
       const tally = createTally([...(mails ? ['unreadable'] : []), 'empty', ...duplicateReasons]);
       const { reader, account } = await open(part, false, tally);
       const threshold = near === false ? 1 : near;

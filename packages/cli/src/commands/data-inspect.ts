@@ -11,7 +11,7 @@ export function dataInspectCommand(): Command {
     )
     .argument(
       '<path>',
-      'file, folder or pattern of JSONL, CSV, TSV, Parquet or text, plain or packed; or a recipe (YAML)',
+      'file, folder or pattern of JSONL, CSV, TSV, Parquet or text, plain or packed; npm:…; or a recipe (YAML)',
     )
     .option('--text <column>', 'column that holds the text (default: found)')
     .option('--label <column>', 'column that holds the label (default: found)')

@@ -28,11 +28,11 @@ const plainLabelName = /^(?:label|labels|class|category|target)$/i;
  * wrote, the label one of few values that repeat; usual names (`review`, `category`) come first. Records that cannot be read are
  * left out. Throws SlmError `DATA_EMPTY` when there is no record, `DATA_ROW` when all are wrong, and what reading the files throws.
  */
-export async function findColumns(input: RowInput): Promise<FoundColumns> {
+export async function findColumns(input: RowInput, options: { readonly baseDir?: string } = {}): Promise<FoundColumns> {
   const collectors = new Map<string, ColumnCollector>();
   let records = 0;
   let bad: string | undefined;
-  for await (const record of openRecords(input)) {
+  for await (const record of openRecords(input, options)) {
     if ('bad' in record) {
       bad ??= `${record.where}: ${record.bad}`;
       continue;

@@ -32,6 +32,8 @@ export interface InspectDataOptions {
   readonly seed?: number;
   /** Examples of each kind; 5 by default. */
   readonly examples?: number;
+  /** Where npm packages are looked for; the working folder by default. */
+  readonly baseDir?: string;
   readonly nearDuplicates?: { readonly threshold: number };
   readonly onProgress?: (rows: number) => void;
   readonly signal?: AbortSignal;
@@ -57,7 +59,12 @@ export async function inspectData(options: InspectDataOptions): Promise<DataInsp
   const read = async function* (): AsyncGenerator<TextRow> {
     let rows = 0;
     for (const { part, ...input } of leaks.ordered) {
-      const stream = openRows({ inputs: [input], onBadRow: 'drop', seed });
+      const stream = openRows({
+        inputs: [input],
+        onBadRow: 'drop',
+        seed,
+        ...(options.baseDir === undefined ? {} : { baseDir: options.baseDir }),
+      });
       for await (const row of stream) {
         if (rows++ % 256 === 0) {
           signal?.throwIfAborted();

@@ -1,11 +1,10 @@
 import { isAbsolute, relative, resolve, sep } from 'node:path';
-import { isSlmError, SlmError } from '@slm-compress/onnx';
+import { SlmError } from '@slm-compress/onnx';
 import type { Cleaner } from '../cleaning/cleaner.ts';
-import type { PrepareOptions, PrepareProgress, RawMail, TextExample } from '../dataset.ts';
-import { type MailText, readMail } from '../mail.ts';
-import { inputBytes, isPackage } from '../sources/data-inputs.ts';
+import type { PrepareOptions, PrepareProgress, TextExample } from '../dataset.ts';
+import type { MailListener } from '../sources/mail-rows.ts';
 import { type InputAccount, openRows, type RowInput } from '../sources/open-rows.ts';
-import { readSpamAssassin, spamAssassinRows } from '../sources/spam-assassin.ts';
+import { isPackage, spamAssassinRows } from '../sources/spam-assassin.ts';
 import type { TextRow } from '../sources/text-row.ts';
 import type { Tally } from './tally.ts';
 
@@ -35,24 +34,24 @@ export function readRows(settings: ReadSettings): RowReader {
   const { inputs, baseDir, seed, limit, sample, onBadRow, maxRowBytes } = settings;
   let bytes = 0;
   const mails = isPackage(inputs[0]!.path);
-  const stream = mails
-    ? undefined
-    : openRows({
-        inputs,
-        seed,
-        ...(limit === undefined ? {} : { limit }),
-        ...(sample === undefined ? {} : { sample }),
-        ...(onBadRow === undefined ? {} : { onBadRow }),
-        ...(maxRowBytes === undefined ? {} : { maxRowBytes }),
-        onBytes: (more) => {
-          bytes += more;
-        },
-      });
+  const stream = openRows({
+    inputs,
+    seed,
+    baseDir,
+    mails: mailTally(settings.tally),
+    ...(limit === undefined ? {} : { limit }),
+    ...(sample === undefined ? {} : { sample }),
+    ...(onBadRow === undefined ? {} : { onBadRow }),
+    ...(maxRowBytes === undefined ? {} : { maxRowBytes }),
+    onBytes: (more) => {
+      bytes += more;
+    },
+  });
   let read = 0;
   const rows = async function* () {
-    const total = mails ? spamAssassinRows : await inputBytes(inputs);
+    const total = mails ? spamAssassinRows : await stream.bytes();
     const places = new Map<string, string>();
-    for await (const row of stream ?? mailRows(baseDir, settings.tally)) {
+    for await (const row of stream) {
       if (read++ % 64 === 0) {
         settings.signal?.throwIfAborted();
         const progress = mails ? ({ done: read, unit: 'rows' } as const) : ({ done: bytes, unit: 'bytes' } as const);
@@ -65,10 +64,23 @@ export function readRows(settings: ReadSettings): RowReader {
   };
   return {
     [Symbol.asyncIterator]: rows,
-    inputs: () =>
-      stream?.account().map((account) => withoutBase(account, baseDir)) ?? [
-        { path: inputs[0]!.path, files: read, rows: read, bad: 0, examples: [] },
-      ],
+    inputs: () => stream.account().map((account) => withoutBase(account, baseDir)),
+  };
+}
+
+/** Counts what was done to mails to read them. */
+function mailTally(tally: Tally): MailListener {
+  return {
+    read({ transferDecoded, guessedCharsets, htmlParts, markup, attachments }) {
+      if (transferDecoded > 0) tally.mend('transfer-encoding', 0);
+      if (guessedCharsets > 0) tally.mend('charset-guessed', 0);
+      if (htmlParts > 0) tally.mend('html', markup);
+      if (attachments > 0) tally.mend('attachments', 0);
+    },
+    unreadable({ id, label }) {
+      tally.read(label);
+      tally.drop('unreadable', { id, text: '' });
+    },
   };
 }
 
@@ -127,29 +139,4 @@ function cleanRow(
 /** The file of a place, without the line or the row. */
 function fileOf(where: string): string {
   return where.replace(/:[^:/\\]*$/, '');
-}
-
-/** The texts of the SpamAssassin corpus: subject and body. */
-async function* mailRows(baseDir: string, tally: Tally): AsyncGenerator<TextRow> {
-  for await (const mail of readSpamAssassin(baseDir)) {
-    const text = await mailText(mail, tally);
-    if (text !== undefined) yield { id: mail.id, where: mail.id, text, label: mail.label, repaired: false };
-  }
-}
-
-async function mailText({ id, label, content }: RawMail, tally: Tally): Promise<string | undefined> {
-  let mail: MailText;
-  try {
-    mail = await readMail(content);
-  } catch (error) {
-    if (!isSlmError(error)) throw error;
-    tally.read(label);
-    tally.drop('unreadable', { id, text: '' });
-    return undefined;
-  }
-  if (mail.transferDecoded > 0) tally.mend('transfer-encoding', 0);
-  if (mail.guessedCharsets > 0) tally.mend('charset-guessed', 0);
-  if (mail.htmlParts > 0) tally.mend('html', mail.markup);
-  if (mail.attachments > 0) tally.mend('attachments', 0);
-  return `${mail.subject}\n${mail.body}`;
 }

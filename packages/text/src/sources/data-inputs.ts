@@ -1,11 +1,10 @@
-import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { DataInputs } from '../dataset.ts';
 import { stdinPath } from './bytes.ts';
-import { findDataFiles, folderParts } from './data-files.ts';
+import { folderParts } from './data-files.ts';
 import type { RowInput } from './open-rows.ts';
-import { spamAssassinSource } from './spam-assassin.ts';
+import { isPackage, spamAssassinSource } from './spam-assassin.ts';
 
 /** The inputs of each part, with full paths and columns; a part that was not given is absent. */
 export interface ResolvedInputs {
@@ -55,24 +54,9 @@ export async function resolveInputs(data: DataInputs): Promise<ResolvedInputs> {
   return parts;
 }
 
-/** Whether a path names an npm package rather than a file. */
-export function isPackage(path: string): boolean {
-  return path.startsWith('npm:');
-}
-
 /** A name for a data set: that of its first input without endings. */
 export function nameOfInputs(inputs: readonly RowInput[]): string {
   const { path } = inputs[0]!;
   if (path === spamAssassinSource) return 'spam-assassin';
   return basename(path).replace(/(\.[^.]+?)?(\.(gz|gzip|zst|zstd))?$/i, '') || 'data';
-}
-
-/** Bytes of the files of some inputs, as they lie on the disk; 0 when unknown (standard input, a package). */
-export async function inputBytes(inputs: readonly RowInput[]): Promise<number> {
-  let total = 0;
-  for (const input of inputs) {
-    if (isPackage(input.path) || input.path === stdinPath) return 0;
-    for (const { path } of (await findDataFiles(input)).files) total += (await stat(path)).size;
-  }
-  return total;
 }

