@@ -35,7 +35,7 @@ export function shortAccountText(name: string, inspection: InspectedData): strin
 
 function head(
   name: string,
-  { rows, wrongRows, emptyRows, unlabelled, inputs, read, sample, classes }: InspectedData,
+  { rows, wrongRows, emptyRows, unlabelled, inputs, read, sample, classes, columns }: InspectedData,
 ): string {
   const notes = [
     ...(wrongRows > 0 ? [`${integer(wrongRows)} cannot be read`] : []),
@@ -49,6 +49,9 @@ function head(
   return [
     `${pc.bold(name)}  ${integer(rows)} rows${parts.length > 0 ? ` (${parts.join(', ')})` : ''}${notes.length > 0 ? `, ${notes.join(', ')}` : ''}`,
     `text: ${read.text ?? 'text'}${label}`,
+    ...(columns.some(({ nameIsValue }) => nameIsValue)
+      ? ['  the first line looks like a row, not like names of columns: put a line of names before it']
+      : []),
     ...inputs
       .flatMap(({ examples }) => examples)
       .slice(0, 5)

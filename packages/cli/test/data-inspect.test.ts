@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -51,6 +51,24 @@ describe('data inspect', () => {
       sample: { rows: 40, seed: 0 },
       columns: [{ name: 'Row' }, { name: 'What was said', kind: 'text' }, { name: 'Room', kind: 'category' }],
     });
+  });
+
+  test('--html writes a page beside the account', async () => {
+    const { stdout, stderr, code } = await inspect('notes.csv', '--html', 'notes.html');
+    expect({ stderr, code }).toEqual({ stderr: 'written: notes.html\n', code: 0 });
+    expect(stdout).toContain('120 rows');
+    expect(readFileSync(join(folder, 'notes.html'), 'utf8')).toMatch(
+      /^<!doctype html>\n<html lang="en">.*<h1>120 rows/s,
+    );
+  });
+
+  test.each([
+    ['OUT_UNWRITABLE', 'nowhere/notes.html', 1],
+    ['Expected a name that ends in .html', 'notes.csv', 2],
+  ])('%s: --html %s', async (said, name, exit) => {
+    const { stderr, code } = await inspect('notes.csv', '--html', name);
+    expect(stderr).toContain(said);
+    expect(code).toBe(exit);
   });
 
   test('a recipe need have no stages', async () => {

@@ -30,6 +30,7 @@ beforeAll(() => {
     'ids.csv': ['id,text,label', (text, label, i) => `${i % 30},${text},${label}`],
     'numbers.csv': ['a,b', (_, __, i) => `${i},${i * 31}`],
     'none.csv': ['text,nr', (text, _, i) => `${text},${i}`],
+    'nameless.csv': [`${rows[0]!.text},${rows[0]!.label}`, (text, label) => `${text},${label}`],
     'rows.tsv': ['body\tkind', (text, label) => `<p>${text}</p>\t${label}`],
   };
   for (const [name, [header, line]] of Object.entries(tables)) {
@@ -150,6 +151,13 @@ describe('init', () => {
       { text: 'Room', label: 'Room' },
       'DATA_COLUMN',
       'expected text and label in two columns, got "Room" for both',
+    ],
+    [
+      'a table without a line of names',
+      'nameless.csv',
+      {},
+      'DATA_COLUMN',
+      'expected names of columns in the first line, got what looks like a row',
     ],
     [
       'ids that repeat',

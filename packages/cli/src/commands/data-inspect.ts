@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import writeFileAtomic from 'write-file-atomic';
 import { withInterrupts } from '../interrupts.ts';
 import { integerIn, jsonOption, seedOption } from '../options.ts';
 import { log, print, printJson } from '../output.ts';
@@ -22,6 +23,7 @@ export function dataInspectCommand(): Command {
         .default(20_000),
     )
     .addOption(new Option('--examples <n>', 'examples of a kind').argParser(integerIn(0, 1000)).default(3))
+    .addOption(new Option('--html <file>', 'also write the account as one HTML page').argParser(htmlFile))
     .addOption(seedOption().default(0))
     .addOption(jsonOption())
     .addHelpText(
@@ -30,6 +32,7 @@ export function dataInspectCommand(): Command {
 Examples:
   $ slm-compress data inspect reviews.csv
   $ slm-compress data inspect tickets.jsonl.gz --text body --label queue --tokenizer tokenizers/tickets
+  $ slm-compress data inspect reviews.csv --html reviews.html
   $ slm-compress data inspect models/intents/recipe.yaml --json
 
 Of a folder or recipe with several splits, rows of one that occur in another are found. --json prints one object:
@@ -40,7 +43,8 @@ lengths, classes, duplicates, suspiciousLabels, languages, tokens, cleaning, out
     .action(async (path: string, options) => {
       const { inspectPath } = await import('../data-inspection.ts');
       const { dataInspectionText } = await import('../data-inspection-text.ts');
-      const { json, ...others } = options;
+      const { json, html, ...others } = options;
+      if (html !== undefined) await requireWritable(html);
       let said = Date.now();
       const inspection = await withInterrupts((signal) =>
         inspectPath(path, {
@@ -55,5 +59,27 @@ lengths, classes, duplicates, suspiciousLabels, languages, tokens, cleaning, out
       );
       if (json) printJson(inspection, 2);
       else print(dataInspectionText(path, inspection));
+      if (html === undefined) return;
+      const { dataInspectionHtml } = await import('../data-inspection-html.ts');
+      await writeFileAtomic(html, dataInspectionHtml(path, inspection));
+      log(`written: ${html}`);
     });
+}
+
+/** A name that no data file has. */
+function htmlFile(name: string): string {
+  if (/\.html?$/i.test(name)) return name;
+  throw new InvalidArgumentError('Expected a name that ends in .html.');
+}
+
+/** Finds out before the data are read whether the page can be written. */
+async function requireWritable(file: string): Promise<void> {
+  const { stat } = await import('node:fs/promises');
+  const { outError } = await import('../tasks/check-out.ts');
+  const { dirname } = await import('node:path');
+  const found = await stat(dirname(file)).catch((error) => {
+    throw outError(dirname(file), error);
+  });
+  if (!found.isDirectory()) throw outError(dirname(file), { code: 'ENOTDIR' });
+  if ((await stat(file).catch(() => undefined))?.isDirectory()) throw outError(file, { code: 'EEXIST' });
 }

@@ -20,7 +20,7 @@ export interface ColumnAnswers {
  * there is someone to ask.
  *
  * Throws SlmError `DATA_COLUMN` for a name that is not there, for no column of texts or labels, for several without
- * anyone to decide, and for a column `id` with repeated values; `DATA_LABEL` for a label column of quantities, lists or free text.
+ * anyone to decide, for a table without a line of names, and for a column `id` with repeated values; `DATA_LABEL` for a label column of quantities, lists or free text.
  */
 export async function chooseColumns(
   path: string,
@@ -28,6 +28,7 @@ export async function chooseColumns(
   answers: ColumnAnswers,
   asker?: Asker,
 ): Promise<ChosenColumns> {
+  if (answers.text === undefined || answers.label === undefined) checkNames(path, found);
   const text = answers.text ?? (await chooseText(path, found, asker));
   profileOf(path, found, text, '--text');
   const label = answers.label ?? (await chooseLabel(path, found, text, answers.yes === true, asker));
@@ -115,6 +116,17 @@ function checkLabel(path: string, { name, kind, distinct, distinctCapped, presen
   throw new SlmError(
     'DATA_LABEL',
     `${path}: expected few labels in ${JSON.stringify(name)}, got ${count} ${what}, in ${present.toLocaleString('en')} rows (${hint})`,
+  );
+}
+
+/** A table whose first line is a row would lose it, and have texts for names. */
+function checkNames(path: string, { columns }: FoundColumns): void {
+  const value = columns.find(({ nameIsValue }) => nameIsValue);
+  if (value === undefined) return;
+  throw new SlmError(
+    'DATA_COLUMN',
+    `${path}: expected names of columns in the first line, got what looks like a row: ${JSON.stringify(value.name)} is a value of its column too ` +
+      '(put a line of names before it, as text,label; or name columns with --text and --label)',
   );
 }
 

@@ -32,6 +32,8 @@ export interface ColumnProfile {
   readonly distinctCapped: boolean;
   readonly meanCharacters: number;
   readonly meanWords: number;
+  /** Whether the name is, several times, a value too: a table without a line of names. */
+  readonly nameIsValue: boolean;
   /** The first three different values, at most 60 characters of each. */
   readonly examples: readonly string[];
 }
@@ -163,6 +165,7 @@ export function createColumnCollector(name: string): ColumnCollector {
         distinctCapped: distinct >= distinctCap,
         meanCharacters,
         meanWords,
+        nameIsValue: name.trim() !== '' && (values.get(name.trim()) ?? 0) > 1,
         examples: [...values.keys()].slice(0, 3).map(excerpt),
       };
     },

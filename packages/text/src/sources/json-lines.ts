@@ -14,16 +14,22 @@ export async function* jsonLines(
   }
 }
 
+const arrayHint = ' (an array: write one object a line, without commas between)';
+
 function toRecord(where: string, text: string, repaired: boolean): SourceRecord {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    const hint = text.includes('\0') ? ' (NUL characters: a binary or damaged file?)' : '';
+    const hint = text.includes('\0')
+      ? ' (NUL characters: a binary or damaged file?)'
+      : /^\s*\[/.test(text)
+        ? arrayHint
+        : '';
     return { where, bad: `expected one JSON object a line, got ${excerpt(text)}${hint}` };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const hint = Array.isArray(value) ? ' (an array: write one object a line)' : '';
+    const hint = Array.isArray(value) ? arrayHint : '';
     return { where, bad: `expected one JSON object a line, got ${excerpt(text)}${hint}` };
   }
   return { where, fields: value as Record<string, unknown>, repaired };

@@ -234,6 +234,7 @@ describe('openRows meets', () => {
   const cases: [string, string | Uint8Array, RegExp, readonly string[], number, Partial<RowInput>?][] = [
     ['json.jsonl', `${good}{"text":\n${good}`, /json\.jsonl:2: expected one JSON object a line/, ['good', 'good'], 1],
     ['array.jsonl', `${good}[1]\n`, /array\.jsonl:2: .*an array/, ['good'], 1],
+    ['open.jsonl', `${good}[\n`, /open\.jsonl:2: .*\[ \(an array: write one object a line/, ['good'], 1],
     ['nul.jsonl', `${good}\0\0\n`, /nul\.jsonl:2: .*NUL/, ['good'], 1],
     ['nul.txt', 'a\nb\0c\nd', /nul\.txt:2: .*NUL/, ['a', 'd'], 1],
     ['nul.csv', 'text\na\nb\0c\nd', /nul\.csv:3: .*NUL/, ['a', 'd'], 1],
