@@ -1,6 +1,7 @@
 export * from './batches.ts';
 export * from './distill/teacher-logits.ts';
 export * from './evaluate/evaluate.ts';
+export * from './folder/export-hugging-face.ts';
 export * from './folder/model-digest.ts';
 export * from './folder/model-folder.ts';
 export * from './prune/gates.ts';
