@@ -6,6 +6,7 @@ export * from './batches/plan-batches.ts';
 export { type PrefetchOptions, prefetchBatches } from './batches/prefetch.ts';
 export * from './batches/reply-labels.ts';
 export * from './batches/token-file.ts';
+export * from './batches/token-rows.ts';
 export * from './batches/token-store.ts';
 export * from './batches.ts';
 export * from './bootstrap.ts';

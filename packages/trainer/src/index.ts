@@ -35,6 +35,7 @@ export * from './tasks/classification.ts';
 export * from './tasks/contrastive.ts';
 export * from './tasks/language-model.ts';
 export * from './tasks/regression.ts';
+export * from './tasks/stored-sequences.ts';
 export * from './tasks/token-classification.ts';
 export { train } from './train.ts';
 export type {

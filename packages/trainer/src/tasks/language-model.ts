@@ -1,6 +1,6 @@
 import type { GraphBuilder, Model, Tensor, Tensors } from '@slm-compress/onnx';
 import { createGraphBuilder, float32, int64, removeDeadNodes, SlmError } from '@slm-compress/onnx';
-import { IGNORED_LABEL } from '@slm-compress/text';
+import { bitsPerByte, IGNORED_LABEL } from '@slm-compress/text';
 import { batchesInOrder, inParallel, meanScore } from '../predict.ts';
 import type { Draw, Task } from '../task.ts';
 import { appendVocabularyLoss } from '../vocabulary-loss.ts';
@@ -16,6 +16,8 @@ export interface LabelledSequences {
    * anew at every step (which tokens are masked); it is absent in validation.
    */
   batch(indices: readonly number[], draw?: Draw): { readonly tensors: Tensors; readonly tokens: number };
+  /** UTF-8 bytes of the text that is predicted, where that is known. */
+  readonly bytes?: number;
   /** Feeds all examples, and how batches are made of them, to a hash. */
   hash(update: (data: string | Uint8Array) => void): void;
 }
@@ -39,8 +41,9 @@ const [PLACES, TARGETS, WEIGHTS] = ['prediction_places', 'prediction_targets', '
 
 /**
  * Learns to predict tokens. Hidden states are gathered where something is predicted, and their logits are made and used
- * up chunk by chunk. The validation's metrics are `perplexity` and `accuracy` of the predicted tokens; lower loss is
- * better. Throws `TRAIN_OPTIONS`; the training throws `STEP_MODEL` and `TRAIN_DATA`.
+ * up chunk by chunk. The validation's metrics are `perplexity` and `accuracy` of the predicted tokens, and
+ * `bitsPerByte` of a causal model where the bytes are known (a sequence's first token, which none predicts, counts no bits);
+ * lower loss is better. Throws `TRAIN_OPTIONS`; the training throws `STEP_MODEL` and `TRAIN_DATA`.
  */
 export function languageModel(options: LanguageModelOptions): Task {
   const { kind, train, validation, hidden = 'hidden_states', weight, bias } = options;
@@ -105,7 +108,10 @@ export function languageModel(options: LanguageModelOptions): Task {
         return { loss: Number(made.loss!.data[0]), correct: Number(made.correct!.data[0]), count };
       });
       const { loss, accuracy } = meanScore(scores);
-      return { loss, metrics: { perplexity: Math.exp(loss), accuracy } };
+      const tokens = scores.reduce((sum, { count }) => sum + count, 0);
+      const bytes = kind === 'causal' ? (validation.bytes ?? 0) : 0;
+      const bits = bytes > 0 && { bitsPerByte: bitsPerByte(loss * tokens, bytes) };
+      return { loss, metrics: { perplexity: Math.exp(loss), accuracy, ...bits } };
     },
     better: (a, b) => a.loss < b.loss,
     hash(update) {
