@@ -20,7 +20,9 @@ export function addTrainingOptions(command: Command, defaults: { epochs: number;
         .default(defaults.learningRate),
     )
     .addOption(
-      new Option('--schedule <name>', 'decay of the learning rate').choices(['linear', 'cosine']).default('linear'),
+      new Option('--schedule <name>', 'decay of the learning rate')
+        .choices(['linear', 'cosine', 'constant'])
+        .default('linear'),
     )
     .addOption(
       new Option('--warmup <share>', 'share of the steps that warms up').argParser(numberIn(0, 1)).default(0.1),
@@ -34,7 +36,45 @@ export function addTrainingOptions(command: Command, defaults: { epochs: number;
       new Option('--token-budget <n>', 'padded tokens of one batch').argParser(integerIn(64, 1_000_000)).default(4096),
     )
     .addOption(new Option('--logs <dir>', 'folder for metrics.jsonl and TensorBoard events'))
-    .addOption(watchOption());
+    .addOption(watchOption())
+    .addOption(
+      new Option('--optimizer <name>', 'how gradients change weights (default: adamw)').choices([
+        'adamw',
+        'adam',
+        'sgd',
+      ]),
+    )
+    .addOption(
+      new Option('--accumulate <n>', 'batches whose gradients make one step (default: 1)').argParser(integerIn(1, 1e6)),
+    )
+    .addOption(
+      new Option('--max-steps <n>', 'stop after this many steps (default: all epochs)').argParser(integerIn(1, 1e9)),
+    )
+    .addOption(
+      new Option('--validate-every <n>', 'steps between validations (default: an epoch)').argParser(integerIn(1, 1e9)),
+    )
+    .addOption(
+      new Option('--patience <n>', 'stop after this many validations without a better one').argParser(
+        integerIn(1, 1e6),
+      ),
+    )
+    .addOption(
+      new Option('--average-decay <x>', 'keep a moving average of the weights with this decay').argParser(
+        numberIn(1e-9, 1 - 1e-9),
+      ),
+    )
+    .addOption(
+      new Option('--layer-decay <x>', 'each layer learns this much slower than the one above').argParser(
+        numberIn(1e-9, 1),
+      ),
+    )
+    .addOption(new Option('--freeze <pattern...>', "parameters that stay as they are: 'bert.embeddings.*'"))
+    .addOption(
+      new Option(
+        '--lora <rank>',
+        'train the classifier and low-rank updates of this rank, added to the weights at the end',
+      ).argParser(integerIn(1, 1024)),
+    );
 }
 
 /** Adds the options that shape a new encoder, and `--from`, which takes one that is there. */
@@ -62,16 +102,50 @@ export function addDistillationOptions(command: Command): Command {
 
 /** Values of {@link addTrainingOptions} as the recipe names them. */
 export function trainingValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return pick(options, [
-    'epochs',
-    'learningRate',
-    'schedule',
-    'warmup',
-    'weightDecay',
-    'dropout',
-    'tokenDropout',
-    'tokenBudget',
-  ]);
+  const { freeze, lora, validateEvery } = options as {
+    readonly freeze?: readonly string[];
+    readonly lora?: number;
+    readonly validateEvery?: number;
+  };
+  return {
+    ...pick(options, trainingKeys),
+    ...(validateEvery === undefined ? {} : { validateEverySteps: validateEvery }),
+    ...(freeze === undefined ? {} : { parameterRules: freeze.map((match) => ({ match, frozen: true })) }),
+    ...(lora === undefined ? {} : { lora: { rank: lora } }),
+  };
+}
+
+const trainingKeys = [
+  'epochs',
+  'learningRate',
+  'schedule',
+  'warmup',
+  'weightDecay',
+  'dropout',
+  'tokenDropout',
+  'tokenBudget',
+  'optimizer',
+  'accumulate',
+  'maxSteps',
+  'patience',
+  'averageDecay',
+  'layerDecay',
+];
+
+/** Adds the options of a loss on the labels alone. */
+export function addLossOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--label-smoothing <x>', 'share of each label that is spread over all classes')
+        .argParser(numberIn(0, 0.99))
+        .default(0),
+    )
+    .option('--balanced', 'classes weigh alike in the loss, however many rows they have');
+}
+
+/** Values of {@link addLossOptions} as the recipe names them. */
+export function lossValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...pick(options, ['labelSmoothing']), ...(options.balanced === true ? { classWeights: 'balanced' } : {}) };
 }
 
 /**

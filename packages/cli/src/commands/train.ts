@@ -1,7 +1,15 @@
 import { Command, Option } from 'commander';
 import { runMakeTask } from '../make.ts';
 import { addRunOptions, integerIn } from '../options.ts';
-import { addStartOptions, addTrainingOptions, checked, startValues, trainingValues } from '../training-options.ts';
+import {
+  addLossOptions,
+  addStartOptions,
+  addTrainingOptions,
+  checked,
+  lossValues,
+  startValues,
+  trainingValues,
+} from '../training-options.ts';
 
 /** `train DATA --out DIR`: a BERT classifier, new or from pretrained weights. */
 export function trainCommand(): Command {
@@ -22,7 +30,7 @@ export function trainCommand(): Command {
         .default(4096),
     )
     .addOption(new Option('--max-length <n>', 'tokens a text is cut to').argParser(integerIn(8, 4096)).default(128));
-  addTrainingOptions(addStartOptions(command), { epochs: 4 });
+  addLossOptions(addTrainingOptions(addStartOptions(command), { epochs: 4 }));
   return addRunOptions(command)
     .addHelpText(
       'after',
@@ -43,7 +51,11 @@ export function trainCommand(): Command {
           vocabSize,
           maxLength,
           ...(tokenizer === undefined ? {} : { tokenizer }),
-          options: checked(trainSchema, { ...startValues(command), ...trainingValues(options) }),
+          options: checked(trainSchema, {
+            ...startValues(command),
+            ...trainingValues(options),
+            ...lossValues(options),
+          }),
         },
         options,
       );

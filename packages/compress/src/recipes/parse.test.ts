@@ -108,6 +108,46 @@ test('training starts from a folder or a stage, with a rate of its own', () => {
   expect(parseRecipe(small).stages[0]!.options).toMatchObject({ learningRate: 5e-4 });
 });
 
+const controlled = (keys: string) => small.replace('epochs: 2', `epochs: 2\n      ${keys}`);
+
+test('controls of a training have no defaults, so that stages without them keep their keys', () => {
+  const options = (text: string) => parseRecipe(text).stages[0]!.options;
+  const keys = `optimizer: sgd
+      accumulate: 2
+      averageDecay: 0.99
+      layerDecay: 0.8
+      patience: 2
+      maxSteps: 9
+      validateEverySteps: 3
+      classWeights: balanced
+      parameterRules: [{ match: "bert.embeddings.*", frozen: true }]
+      lora: {}`;
+  expect(options(controlled(keys))).toEqual({
+    ...options(small),
+    optimizer: 'sgd',
+    accumulate: 2,
+    averageDecay: 0.99,
+    layerDecay: 0.8,
+    patience: 2,
+    maxSteps: 9,
+    validateEverySteps: 3,
+    classWeights: 'balanced',
+    parameterRules: [{ match: 'bert.embeddings.*', frozen: true }],
+    lora: { rank: 8 },
+  });
+});
+
+test.each([
+  ['accumulate: 0', 'stages.0.train.accumulate: Too small'],
+  ['averageDecay: 1', 'stages.0.train.averageDecay: Too big'],
+  ['optimizer: lion', 'stages.0.train.optimizer: Invalid option'],
+  ['classWeights: even', 'expected "balanced" or weights by label'],
+  ['lora: { ranks: 4 }', 'unknown key "ranks" (did you mean "rank"?)'],
+  ['parameterRules: [{ match: a }]', 'expected frozen, learningRateScale or weightDecay beside match'],
+])('%s is refused', (keys, message) => {
+  expect(errorOf(controlled(keys)).message).toContain(message);
+});
+
 test.each([
   ['neither', 'epochs: 1', 'expected either architecture (new weights) or from'],
   [

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type DataOptions, dataSchema } from './data-schema.ts';
+import { classWeights, trainingKeys } from './training-keys.ts';
 
 const fraction = z.number().min(0).max(1);
 const keptFraction = z.number().gt(0).max(1);
@@ -52,7 +53,7 @@ const learningRate = z.number().gt(0).max(1);
 const optimization = {
   epochs: z.number().int().min(1).max(1000).default(4),
   learningRate: learningRate.default(5e-4),
-  schedule: z.enum(['linear', 'cosine']).default('linear'),
+  schedule: z.enum(['linear', 'cosine', 'constant']).default('linear'),
   /** Share of the steps in which the learning rate rises from 0. */
   warmup: fraction.default(0.1),
   weightDecay: z.number().min(0).max(1).default(0.01),
@@ -64,6 +65,7 @@ const optimization = {
   /** Padded tokens of one batch. */
   tokenBudget: count.default(4096),
   checkpointEverySteps: count.default(50),
+  ...trainingKeys,
 } as const;
 
 const softTargets = {
@@ -103,7 +105,12 @@ const startsOnceError = {
 const poolsOnceError = { message: 'expected pooling inside architecture, where the model is new', path: ['pooling'] };
 
 export const trainSchema = z
-  .strictObject({ ...optimization, ...start, labelSmoothing: z.number().min(0).lt(1).default(0) })
+  .strictObject({
+    ...optimization,
+    ...start,
+    labelSmoothing: z.number().min(0).lt(1).default(0),
+    classWeights: classWeights.optional(),
+  })
   .refine(startsOnce, startsOnceError)
   .refine(poolsOnce, poolsOnceError)
   .transform(withRate);

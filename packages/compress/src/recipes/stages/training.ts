@@ -4,8 +4,12 @@ import type { StageEvent } from '../events.ts';
 import type { Lineage } from '../lineage.ts';
 import type { TrainStageOptions } from '../schema.ts';
 import type { StageContext } from './context.ts';
+import { stepOptionsOf, withoutUpdates, withUpdates } from './step-options.ts';
 
-export type Optimization = Omit<TrainStageOptions, 'architecture' | 'from' | 'pooling' | 'labelSmoothing'>;
+export type Optimization = Omit<
+  TrainStageOptions,
+  'architecture' | 'from' | 'pooling' | 'labelSmoothing' | 'classWeights'
+>;
 
 export interface Trained {
   readonly model: Model;
@@ -26,7 +30,7 @@ export async function* trainModel(
 ): AsyncGenerator<StageEvent, Trained> {
   const { stage, host, prepared, seed, work, logs, signal } = context;
   const unrecorded = train({
-    model,
+    model: withUpdates(model, options, seed),
     task: classification({
       loss,
       train: data,
@@ -39,16 +43,9 @@ export async function* trainModel(
     openPool: host.openPool,
     workers: host.workers,
     epochs: options.epochs,
-    tokenBudget: options.tokenBudget,
-    learningRate: options.learningRate,
-    schedule: options.schedule,
-    warmup: options.warmup,
-    weightDecay: options.weightDecay,
-    clipNorm: options.clipNorm,
-    dropout: options.dropout,
+    ...stepOptionsOf(options),
     seed,
     checkpointDir: work,
-    checkpointEverySteps: options.checkpointEverySteps,
     ...(signal === undefined ? {} : { signal }),
   });
   const training = logs === undefined ? unrecorded : recordTraining(unrecorded, logs);
@@ -57,7 +54,7 @@ export async function* trainModel(
     if (next.done === true) {
       const { model: trained, best, history, steps } = next.value;
       return {
-        model: trained,
+        model: withoutUpdates(trained, options),
         history: history.map((record) => ({
           epoch: record.epoch,
           trainLoss: record.trainingLoss,
