@@ -44,7 +44,7 @@ const dependencies: Readonly<Record<string, readonly string[]>> = {
   ],
   bench: ['simple-statistics'],
   'packages/runtime': ['fastify', 'onnxruntime-node', 'pino', 'piscina', 'prom-client', 'zod'],
-  'packages/trainer': ['write-file-atomic'],
+  'packages/trainer': ['write-file-atomic', 'zod'],
   'packages/compress': ['write-file-atomic', 'yaml', 'zod'],
   'packages/cli': [
     'cli-progress',

@@ -9,7 +9,7 @@ export interface DropoutSite {
   readonly dims: readonly Dim[];
 }
 
-const SITES = /^(embeddings\/norm|layer\.\d+\/(attention|ffn)\/output\/bias)$/;
+const SITES = /^(embeddings\/(norm|sum)|layer\.\d+\/(attention|ffn)\/output\/bias)$/;
 const CLASSIFIER = 'classifier/matmul';
 
 /** Keep-probability in 65536ths, as the mask kernel takes it. */
@@ -20,7 +20,7 @@ export function keepThreshold(dropout: number): number {
 /**
  * Multiplies the hidden activations by a mask of zeros and ones and by 1 / keep-probability (inverted dropout).
  *
- * Sites, as in BERT: after the embeddings' norm, after each attention output projection, after each feed-forward output
+ * Sites, as in BERT and GPT-2: after the embeddings' norm or sum, after each attention output projection, after each feed-forward output
  * projection, before the classifier. Dropout of attention probabilities is left out: its masks would be as large as
  * the scores. Returns the graph itself when `dropout` is 0.
  */

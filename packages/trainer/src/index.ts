@@ -4,6 +4,15 @@ export * from './architectures/bert/bert-parameters.ts';
 export * from './architectures/bert/config.ts';
 export * from './architectures/bert/hf-weights.ts';
 export * from './architectures/classifiers.ts';
+export { buildDecoder, type DecoderForm } from './architectures/decoder/build-decoder.ts';
+export type { DecoderActivation, DecoderConfig } from './architectures/decoder/decoder-config.ts';
+export {
+  decoderHead,
+  decoderParameterShapes,
+  initializeDecoder,
+} from './architectures/decoder/decoder-parameters.ts';
+export * from './architectures/decoder/decoders.ts';
+export type { RotaryConfig, RotaryScaling } from './architectures/decoder/rotary.ts';
 export type { DropoutSite } from './dropout.ts';
 export * from './find-learning-rate.ts';
 export * from './lora.ts';

@@ -4,6 +4,7 @@ import { bitsPerByte, IGNORED_LABEL } from '@slm-compress/text';
 import { batchesInOrder, inParallel, meanScore } from '../predict.ts';
 import type { Draw, Task } from '../task.ts';
 import { appendVocabularyLoss } from '../vocabulary-loss.ts';
+import { fitInputs } from './decoder-inputs.ts';
 import { checkCount } from './sequences.ts';
 
 /** Token sequences with the tokens to predict. */
@@ -13,7 +14,8 @@ export interface LabelledSequences {
   /**
    * A batch of the examples with these numbers: the model's inputs, among them `input_ids` int64 `[batch, sequence]`, and
    * `labels` int64 `[batch, sequence]`, `IGNORED_LABEL` where nothing is predicted, not shifted. `draw` seeds what is drawn
-   * anew at every step (which tokens are masked); it is absent in validation.
+   * anew at every step (which tokens are masked); it is absent in validation. `position_ids` and `segment_ids` that a
+   * model takes and the batch lacks are made of `attention_mask`.
    */
   batch(indices: readonly number[], draw?: Draw): { readonly tensors: Tensors; readonly tokens: number };
   /** UTF-8 bytes of the text that is predicted, where that is known. */
@@ -52,11 +54,12 @@ export function languageModel(options: LanguageModelOptions): Task {
   }
   let chunk = options.chunk ?? 0;
   let vocabulary = 0;
+  let fit = (inputs: Tensors) => inputs;
   const feedsOf = (examples: LabelledSequences, indices: readonly number[], draw?: Draw) => {
     const { tensors, tokens } = examples.batch(indices, draw);
     const { labels, ...inputs } = tensors;
-    const made = predictions(labels!, kind, chunk, vocabulary);
-    return { tensors: { ...inputs, ...made.tensors }, tokens, weight: made.count };
+    const made = predictions(labels!, inputs.attention_mask, { kind, chunk, vocabulary });
+    return { tensors: { ...fit(inputs), ...made.tensors }, tokens, weight: made.count };
   };
   const headOf = (model: Model) => ({
     ...headSizes(model, hidden, weight),
@@ -68,6 +71,7 @@ export function languageModel(options: LanguageModelOptions): Task {
     appendLoss(g, model, scale) {
       const head = headOf(model);
       vocabulary = head.vocabulary;
+      fit = (inputs) => fitInputs(inputs, model);
       chunk = options.chunk ?? Math.max(64, Math.floor(2 ** 23 / vocabulary));
       const { weights, ...read } = gatherPredictions(g, hidden, head.width);
       const scaled = g.op('Mul', [weights, scale], {}, { name: 'prediction/scaled' });
@@ -150,9 +154,18 @@ function headSizes(
 
 /**
  * Where something is predicted, what, and that it counts: `[chunks, rows]` each, of at most `chunk` rows. Rows that fill
- * up the last chunk weigh nothing. Throws `TRAIN_DATA` for a label that is not in the vocabulary.
+ * up the last chunk weigh nothing. Padding predicts nothing, so the first token after it is not predicted.
+ * Throws `TRAIN_DATA` for a label that is not in the vocabulary.
  */
-function predictions(labels: Tensor, kind: 'causal' | 'masked', chunk: number, vocabulary: number) {
+function predictions(
+  labels: Tensor,
+  mask: Tensor | undefined,
+  {
+    kind,
+    chunk,
+    vocabulary,
+  }: { readonly kind: 'causal' | 'masked'; readonly chunk: number; readonly vocabulary: number },
+) {
   const [batch, length] = labels.dims as [number, number];
   const data = labels.data as BigInt64Array;
   const places: number[] = [];
@@ -161,7 +174,7 @@ function predictions(labels: Tensor, kind: 'causal' | 'masked', chunk: number, v
   for (let row = 0; row < batch; row++) {
     for (let at = shift; at < length; at++) {
       const label = Number(data[row * length + at]);
-      if (label === IGNORED_LABEL) continue;
+      if (label === IGNORED_LABEL || mask?.data[row * length + at - shift] === 0n) continue;
       if (!(label >= 0 && label < vocabulary)) {
         throw new SlmError('TRAIN_DATA', `labels: expected token ids below ${vocabulary}, got ${label}`);
       }
