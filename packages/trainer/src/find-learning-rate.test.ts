@@ -4,7 +4,7 @@ import { findLearningRate, type RatePoint, type RateSearchOptions } from './find
 
 function options(overrides: Partial<RateSearchOptions> = {}): RateSearchOptions {
   const { learningRate: _, schedule: __, ...rest } = keywordTraining();
-  return { ...rest, tokenBudget: 256, dropout: 0, steps: 40, ...overrides };
+  return { ...rest, tokenBudget: 256, dropout: 0, steps: 24, ...overrides };
 }
 
 test('the rate rises by the same factor until the loss explodes; a tenth of the best is suggested, twice the same', async () => {
@@ -24,9 +24,9 @@ test('the rate rises by the same factor until the loss explodes; a tenth of the 
 });
 
 test('rates too low to explode are all tried', async () => {
-  const { points, exploded } = await findLearningRate(options({ from: 1e-6, to: 1e-4, steps: 20 }));
+  const { points, exploded } = await findLearningRate(options({ from: 1e-6, to: 1e-4, steps: 10 }));
   expect(exploded).toBe(false);
-  expect(points).toHaveLength(20);
+  expect(points).toHaveLength(10);
   expect(points.at(-1)!.rate).toBeCloseTo(1e-4, 12);
 });
 

@@ -51,14 +51,20 @@ it('allows a folder beside the input, also one whose name begins with it', async
   const prepared = join(root, 'new.data');
   await mkdir(prepared);
   await writeFile(join(prepared, 'dataset.json'), '{}');
-  await checkOut({ ...common, kind: 'train', data: prepared, out: join(root, 'new') } as unknown as MakeTask);
+  await checkOut({
+    ...common,
+    kind: 'train',
+    options: {},
+    data: prepared,
+    out: join(root, 'new'),
+  } as unknown as MakeTask);
 });
 
 it('refuses raw data in the folder that its prepared texts replace', async () => {
   const data = join(root, 'raw.data', 'rows.csv');
   await mkdir(join(root, 'raw.data'));
   await writeFile(data, 'text,label\n');
-  const task = { ...common, kind: 'train', data, out: join(root, 'raw') } as unknown as MakeTask;
+  const task = { ...common, kind: 'train', options: {}, data, out: join(root, 'raw') } as unknown as MakeTask;
   await expect(checkOut(task)).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
 });
 
