@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fingerprint, type Machine } from '@slm-compress/bench';
 import { createGraphBuilder, type Engine, float32, type Model, openReference } from '@slm-compress/onnx';
 import { openEngine, openPool } from '@slm-compress/runtime';
+import { engineNames, tryEngine as tryTraining } from './engines.ts';
 import { toolVersions } from './host.ts';
 import { formatBytes } from './output.ts';
 
@@ -31,10 +32,24 @@ export async function checkMachine(): Promise<{ readonly machine: Machine; reado
     await attempt('engine onnxruntime', () => tryEngine(openEngine)),
     await attempt('engine pool of 2', () => tryEngine((model) => openPool(model, { workers: 2 }))),
     await attempt('engine reference', () => tryEngine(openReference)),
+    ...(await trainingEngines()),
     await attempt('write here', () => tryWrite('.')),
     await attempt('write temporary files', () => tryWrite(tmpdir())),
   ];
   return { machine, checks };
+}
+
+/** Every training engine: a GPU that is not there is no failure of the machine. */
+async function trainingEngines(): Promise<readonly Check[]> {
+  const checks: Check[] = [];
+  for (const name of engineNames) {
+    const tried = await tryTraining(name);
+    const detail = tried.opens
+      ? `opens, ${tried.milliseconds.toFixed(1)} ms a trial`
+      : `does not open: ${tried.reason}`;
+    checks.push({ name: `training ${name}`, ok: tried.opens || name !== 'ort-cpu', detail });
+  }
+  return checks;
 }
 
 async function attempt(name: string, body: () => Promise<string>): Promise<Check> {

@@ -53,6 +53,11 @@ export const workersOption = () =>
     .argParser(integerIn(1, 256))
     .default(availableParallelism(), 'number of cores');
 
+export const engineOption = () =>
+  new Option('--engine <name>', 'what trains; auto takes the fastest that opens (bytes differ between engines)')
+    .choices(['auto', 'ort-cpu', 'ort-webgpu', 'ort-cuda'])
+    .default('ort-cpu');
+
 export const dataOption = () =>
   new Option(
     '--data <path>',

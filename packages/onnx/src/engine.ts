@@ -29,6 +29,8 @@ export interface Engine extends AsyncDisposable {
 
 /** How a session is opened. */
 export interface EngineOptions {
+  /** What computes; `cpu` by default. A GPU that can't be had is an error, never the CPU instead. */
+  readonly provider?: 'cpu' | 'webgpu' | 'cuda';
   /** Threads inside one operator; 1 by default (one single-thread session per core scales better). */
   readonly intraOpThreads?: number;
   /** Graph optimisation of the engine; `all` by default. */

@@ -5,19 +5,23 @@ import { aborted } from './abort.ts';
 import { checkCallOptions } from './check-call.ts';
 import { checkOnnxFile } from './check-file.ts';
 import { encodeSource } from './encode.ts';
+import { checkProvider } from './providers.ts';
 import { checkFeeds, checkOutputs, createFeedConverter, fromOrt } from './tensors.ts';
 
 const OPTIMIZATION = { none: 'disabled', basic: 'basic', extended: 'extended', all: 'all' } as const;
 
 /**
- * Opens an ONNX Runtime session on the CPU: sequential, one thread unless `intraOpThreads` says otherwise.
+ * Opens an ONNX Runtime session on the CPU, or on the GPU that `provider` names: sequential, one thread unless
+ * `intraOpThreads` says otherwise. On a GPU, operators its provider lacks run on the CPU; that the provider itself
+ * computes is checked first.
  *
  * `session.run` of ONNX Runtime blocks the calling thread, so a run that has begun can't be cancelled: an aborted
  * signal is seen before and after it. Runs of one engine follow one another. A server wants {@link openPool}.
  *
  * Beside a model and a path it takes the bytes of an `.onnx` file.
  *
- * @throws SlmError `FILE_NOT_FOUND`, `ONNX_CORRUPT`, `ENGINE_OPEN` (a graph that ONNX Runtime can't run); from `run`
+ * @throws SlmError `FILE_NOT_FOUND`, `ONNX_CORRUPT`, `ENGINE_OPEN` (a graph that ONNX Runtime can't run, a provider that
+ * can't be had); from `run`
  * `ENGINE_INPUT`, `ENGINE_RUN` (an operator failed), `ENGINE_CLOSED` and `ABORTED`.
  */
 export async function openEngine(model: Model | string | Uint8Array, options: EngineOptions = {}): Promise<Engine> {
@@ -71,9 +75,11 @@ async function createSession(
   source: string | Uint8Array,
   options: EngineOptions,
 ): Promise<ort.InferenceSession> {
-  const { intraOpThreads = 1, optimization = 'all', memoryPattern = true, optimizedModelPath } = options;
+  const { provider = 'cpu', intraOpThreads = 1, optimization = 'all', memoryPattern = true } = options;
+  const { optimizedModelPath } = options;
+  if (provider !== 'cpu') await checkProvider(provider);
   const sessionOptions: ort.InferenceSession.SessionOptions = {
-    executionProviders: ['cpu'],
+    executionProviders: [provider],
     executionMode: 'sequential',
     intraOpNumThreads: intraOpThreads,
     interOpNumThreads: 1,

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
+import { announceEngine } from '../announce-engine.ts';
 import { runMakeTask } from '../make.ts';
-import { addRunOptions, dataOption } from '../options.ts';
+import { addRunOptions, dataOption, engineOption } from '../options.ts';
 import {
   addDistillationOptions,
   addStartOptions,
@@ -19,6 +20,7 @@ export function distillCommand(): Command {
     .requiredOption('--out <dir>', 'model folder to write')
     .addOption(dataOption());
   addDistillationOptions(addTrainingOptions(addStartOptions(command), { epochs: 6, learningRate: 1e-3 }));
+  command.addOption(engineOption());
   return addRunOptions(command)
     .addHelpText(
       'after',
@@ -34,6 +36,7 @@ export function distillCommand(): Command {
           out,
           seed,
           workers,
+          engine: await announceEngine(options.engine),
           ...(data === undefined ? {} : { data }),
           options: checked(distillSchema, {
             teacher: 'teacher',

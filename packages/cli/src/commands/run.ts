@@ -2,9 +2,10 @@ import type { StageState } from '@slm-compress/compress';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { announceEngine } from '../announce-engine.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { withInterrupts } from '../interrupts.ts';
-import { jsonOption, seedOption, watchOption, workersOption } from '../options.ts';
+import { engineOption, jsonOption, seedOption, watchOption, workersOption } from '../options.ts';
 import { formatSeconds, log, print, printJson } from '../output.ts';
 import type { SetExitCode } from '../program.ts';
 import { createProgress } from '../progress.ts';
@@ -22,6 +23,7 @@ export function runCommand(setExitCode: SetExitCode): Command {
     .addOption(seedOption())
     .addOption(workersOption())
     .addOption(watchOption())
+    .addOption(engineOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -37,12 +39,13 @@ export function runCommand(setExitCode: SetExitCode): Command {
         ...(options.seed === undefined ? {} : { seed: options.seed as number }),
       };
       const json = options.json === true;
+      const engine = await announceEngine(options.engine);
       if (options.dryRun) {
         const { inspectRun } = await import('@slm-compress/compress');
         const { createHost } = await import('../host.ts');
         const { readRun } = await import('../read-run.ts');
         const { recipe, out, baseDir } = await readRun(named);
-        const stages = await inspectRun(recipe, { out, baseDir, host: createHost(workers), force });
+        const stages = await inspectRun(recipe, { out, baseDir, host: createHost(workers, engine), force });
         if (json) printJson({ run: recipe.name, folder: out, stages });
         else print(planTable(stages));
         return;
@@ -50,7 +53,7 @@ export function runCommand(setExitCode: SetExitCode): Command {
       const progress = createProgress({ json, watch: options.watch === true });
       const outcome = await withInterrupts((signal) =>
         runTask(
-          { kind: 'run', ...named, workers, force },
+          { kind: 'run', ...named, workers, engine, force },
           { signal, onEvent: (event) => progress.show(event) },
         ).finally(() => progress.stop()),
       );

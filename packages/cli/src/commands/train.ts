@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
+import { announceEngine } from '../announce-engine.ts';
 import { runMakeTask } from '../make.ts';
-import { addRunOptions, integerIn } from '../options.ts';
+import { addRunOptions, engineOption, integerIn } from '../options.ts';
 import {
   addLossOptions,
   addStartOptions,
@@ -31,6 +32,7 @@ export function trainCommand(): Command {
     )
     .addOption(new Option('--max-length <n>', 'tokens a text is cut to').argParser(integerIn(8, 4096)).default(128));
   addLossOptions(addTrainingOptions(addStartOptions(command), { epochs: 4 }));
+  command.addOption(engineOption());
   return addRunOptions(command)
     .addHelpText(
       'after',
@@ -48,6 +50,7 @@ export function trainCommand(): Command {
           out,
           seed,
           workers,
+          engine: await announceEngine(options.engine),
           vocabSize,
           maxLength,
           ...(tokenizer === undefined ? {} : { tokenizer }),

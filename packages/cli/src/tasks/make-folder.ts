@@ -50,7 +50,7 @@ async function* makeFrom(
   start: number,
   signal: AbortSignal,
 ): AsyncGenerator<StageEvent, MadeFolder> {
-  const { out, seed, workers } = task;
+  const { out, seed, workers, engine } = task;
   const dataFolder = yield* openData(data, `${out}.data`, seed, signal);
   const tokenizerFolder = task.kind === 'train' ? yield* openTokenizer(task, dataFolder, work, signal) : source!.folder;
   const maxLength = task.kind === 'train' ? task.maxLength : source!.files.maxLength;
@@ -61,7 +61,7 @@ async function* makeFrom(
   if (task.kind === 'prune' && task.teacher !== undefined) folders.teacher = task.teacher;
   const pretrained = startFolder(task);
   if (pretrained !== undefined) folders[pretrained] = pretrained;
-  const versions = toolVersions();
+  const versions = toolVersions(engine);
   const stage = { name, kind: task.kind, options: task.options } as Stage;
   const key = digestOf({
     stage,
@@ -75,7 +75,7 @@ async function* makeFrom(
   const context = {
     stage: name,
     seed,
-    host: createHost(workers),
+    host: createHost(workers, engine),
     prepared,
     work: join(work, key.slice(0, 16)),
     cache: join(work, 'cache'),

@@ -18,7 +18,7 @@ export async function* run(task: RunTask, signal: AbortSignal): AsyncGenerator<S
   const result = yield* runRecipe(recipe, {
     out,
     baseDir,
-    host: createHost(task.workers),
+    host: createHost(task.workers, task.engine),
     force,
     signal,
     laterStages: 1,

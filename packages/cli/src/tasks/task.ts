@@ -11,6 +11,7 @@ import type {
 } from '@slm-compress/compress';
 import type { Finding } from '@slm-compress/onnx';
 import type { DataAccount, DataTask, PruneVocabularyReport, TokenizerTrainingOptions } from '@slm-compress/text';
+import type { EngineName } from '../engines.ts';
 import type { GateResult } from '../measure/gates.ts';
 import type { Report } from '../report/index.ts';
 import type { RawData } from './data.ts';
@@ -20,6 +21,8 @@ interface MakeTask {
   readonly out: string;
   readonly seed: number;
   readonly workers: number;
+  /** Where training steps run; `ort-cpu` when absent. */
+  readonly engine?: EngineName;
   readonly data?: string;
   /** Folder for metrics.jsonl and TensorBoard's events. */
   readonly logs?: string;
@@ -33,6 +36,7 @@ export type Task =
       readonly out?: string;
       readonly seed?: number;
       readonly workers: number;
+      readonly engine?: EngineName;
       readonly force: readonly string[];
     }
   | ({

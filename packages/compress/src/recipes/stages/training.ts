@@ -40,7 +40,7 @@ export async function* trainModel(
       padId: prepared.tokenizer.padId,
     }),
     open: host.open,
-    openPool: host.openPool,
+    openPool: host.openTraining ?? host.openPool,
     workers: host.workers,
     epochs: options.epochs,
     ...stepOptionsOf(options),
