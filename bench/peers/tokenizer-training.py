@@ -1,6 +1,6 @@
 """Trains a vocabulary with the tokenizers library; a peer of bench/suites/tokenizer-training.js, which starts it.
 
-    python bench/peers/tokenizer-training.py TEXTS.json wordpiece|bpe|unigram VOCAB_SIZE OUT
+    python bench/peers/tokenizer-training.py TEXTS.json wordpiece|bpe|metaspace-bpe|unigram VOCAB_SIZE OUT
 
 Prints the time in milliseconds (reading the texts is not in it) and the peak resident memory (VmHWM) in bytes as JSON.
 """
@@ -29,6 +29,11 @@ def main():
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         special = ["<pad>", "<s>", "</s>"]
         trainer = trainers.BpeTrainer(special_tokens=special, min_frequency=2, initial_alphabet=alphabet, **options)
+    elif kind == "metaspace-bpe":
+        tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+        special = ["<pad>", "<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+        trainer = trainers.BpeTrainer(special_tokens=special, min_frequency=2, **options)
     else:
         tokenizer = Tokenizer(models.Unigram())
         tokenizer.normalizer = normalizers.Sequence(

@@ -2,7 +2,7 @@
 // vocabularies and the tokens per held-out text are the same:
 //
 //     npx tsc -b packages/text bench && node bench/suites/tokenizer-training.js TRAIN.json HELD-OUT.json \
-//       [--python PATH] [--rounds 3] [--kinds wordpiece,bpe,unigram] [--vocab-size 8000] [--workers N]
+//       [--python PATH] [--rounds 3] [--kinds wordpiece,bpe,metaspace-bpe,unigram] [--vocab-size 8000] [--workers N]
 //
 // Both files are JSON arrays of texts. Reading them is in the memory of both sides, not in the times. Ratios are
 // ours / Python's; at most 3 is the aim for time.
@@ -18,7 +18,7 @@ const { values, positionals } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
     rounds: { type: 'string', default: '3' },
-    kinds: { type: 'string', default: 'wordpiece,bpe,unigram' },
+    kinds: { type: 'string', default: 'wordpiece,bpe,metaspace-bpe,unigram' },
     'vocab-size': { type: 'string', default: '8000' },
     workers: { type: 'string' },
   },

@@ -15,7 +15,7 @@ export function pruneTokenizerCommand(): Command {
     .argument('<path>', 'folder, or file, of the tokenizer; or a model folder, whose embedding rows go too')
     .requiredOption(
       '--data <path>',
-      'texts: file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed',
+      'texts: file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed; or a recipe (YAML)',
     )
     .requiredOption(
       '--out <dir>',

@@ -13,7 +13,7 @@ export function trainTokenizerCommand(): Command {
     )
     .requiredOption(
       '--data <path>',
-      'file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed; - for standard input',
+      'file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed; - for standard input; or a recipe (YAML)',
     )
     .requiredOption('--out <dir>', 'folder to write')
     .addOption(
@@ -23,6 +23,7 @@ export function trainTokenizerCommand(): Command {
     )
     .addOption(new Option('--vocab-size <n>', 'tokens in all').argParser(integerIn(16, 2 ** 20 - 1)).default(8000))
     .option('--column <name>', 'column that holds the text (default: text)')
+    .option('--messages <column>', 'column of chat messages (default: messages, where there is no text)')
     .addOption(
       new Option('--min-frequency <n>', 'pairs rarer than this are not merged (default: 2)').argParser(
         integerIn(0, 2 ** 31),
@@ -56,14 +57,18 @@ export function trainTokenizerCommand(): Command {
     .addHelpText(
       'after',
       '\nExamples:\n  $ slm-compress tokenizer train --data reviews.jsonl --vocab-size 8000 --out tokenizers/reviews\n' +
-        '  $ slm-compress tokenizer train --data chats.txt --kind bpe --chat-template chatml --out tokenizers/chat\n',
+        '  $ slm-compress tokenizer train --data chats.txt --kind bpe --chat-template chatml --out tokenizers/chat\n' +
+        '  $ slm-compress tokenizer train --data models/intents/recipe.yaml --kind metaspace-bpe --out tokenizers/intents\n\n' +
+        'Of a recipe the training and unlabelled inputs are read as they are, before cleaning and splits; slm-compress data prepare\n' +
+        'writes a folder of cleaned and split texts, which --data takes too.\n',
     )
     .action(async (options) => {
-      const { data, column, out, json, ...learn } = options;
+      const { data, column: text, messages, out, json, ...learn } = options;
+      const columns = { ...(text === undefined ? {} : { text }), ...(messages === undefined ? {} : { messages }) };
       const progress = createProgress({ json: json === true });
       const made = await withInterrupts((signal) =>
         runTask(
-          { kind: 'tokenizer', data, out, options: learn, ...(column === undefined ? {} : { column }) },
+          { kind: 'tokenizer', data, columns, out, options: learn },
           { signal, onEvent: (event) => progress.show(event) },
         ).finally(() => progress.stop()),
       );

@@ -25,8 +25,9 @@ export async function* pruneTokenizerTask(
   if (model !== undefined) vocabularyRows(model);
   const [files, tokenizer] = await Promise.all([readTokenizerFiles(path), loadTokenizer(path)]);
   const counts = new Map<number, number>();
+  const columns = column === undefined ? {} : { text: column };
   let texts = 0;
-  for await (const text of textsOf(data, column)) {
+  for await (const text of textsOf(data, columns)) {
     signal.throwIfAborted();
     for (const id of tokenizer.encode(text, { maxLength: 2 ** 30, addSpecialTokens: false }).ids) {
       counts.set(id, (counts.get(id) ?? 0) + 1);
@@ -34,7 +35,7 @@ export async function* pruneTokenizerTask(
     if (++texts % textsPerEvent === 0) yield progress('counting tokens', texts);
   }
   const measured: string[] = [];
-  if (heldOut !== undefined) for await (const text of textsOf(heldOut, column)) measured.push(text);
+  if (heldOut !== undefined) for await (const text of textsOf(heldOut, columns)) measured.push(text);
   yield progress('pruning', 0);
   const pruned = pruneVocabulary(files, counts, {
     ...(keep === undefined ? {} : { keep }),

@@ -10,7 +10,13 @@ import type {
   TrainStageOptions,
 } from '@slm-compress/compress';
 import type { Finding } from '@slm-compress/onnx';
-import type { DataAccount, DataTask, PruneVocabularyReport, TokenizerTrainingOptions } from '@slm-compress/text';
+import type {
+  DataAccount,
+  DataTask,
+  PruneVocabularyReport,
+  RowColumns,
+  TokenizerTrainingOptions,
+} from '@slm-compress/text';
 import type { EngineName } from '../engines.ts';
 import type { GateResult } from '../measure/gates.ts';
 import type { Report } from '../report/index.ts';
@@ -74,9 +80,9 @@ export type Task =
   | { readonly kind: 'prepare'; readonly raw: RawData; readonly out: string }
   | {
       readonly kind: 'tokenizer';
+      /** Data, or a recipe. */
       readonly data: string;
-      /** Column that holds the text. */
-      readonly column?: string;
+      readonly columns: Pick<RowColumns, 'text' | 'messages'>;
       readonly out: string;
       readonly options: Omit<TokenizerTrainingOptions, 'signal' | 'onProgress'>;
     }

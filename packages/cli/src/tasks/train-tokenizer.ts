@@ -4,18 +4,18 @@ import { outError, requireWritable } from './check-out.ts';
 import type { MadeTokenizer, Task } from './task.ts';
 import { textsOf } from './texts-of.ts';
 
-/** Learns a vocabulary from the texts of a file or data folder and writes the tokenizer's files. */
+/** Learns a vocabulary from the texts of a file, data folder or recipe and writes the tokenizer's files. */
 export async function* trainTokenizerTask(
   task: Extract<Task, { kind: 'tokenizer' }>,
   signal: AbortSignal,
 ): AsyncGenerator<StageEvent, MadeTokenizer> {
-  const { data, column, out } = task;
+  const { data, columns, out } = task;
   await requireWritable(out);
   const events: StageEvent[] = [];
   let texts = 0;
   let finished = false;
   const counted = async function* () {
-    for await (const text of textsOf(data, column)) {
+    for await (const text of textsOf(data, columns)) {
       texts++;
       yield text;
     }
