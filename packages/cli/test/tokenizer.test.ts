@@ -170,7 +170,7 @@ describe('tokenizer', () => {
     ['DATA_ROW', ['--data', 'rows.jsonl.gz', '--out', 'none']],
     ['FILE_NOT_FOUND', ['--data', 'missing.txt', '--out', 'none']],
     ['TOKENIZER_OPTION', ['--data', 'lines.txt', '--vocab-size', '16', '--out', 'none']],
-    ['OUT_UNWRITABLE', ['--data', 'lines.txt', '--vocab-size', '60', '--out', 'lines.txt']],
+    ['OUT_IS_INPUT', ['--data', 'lines.txt', '--vocab-size', '60', '--out', 'lines.txt']],
   ])('%s: train %j', async (code, args) => {
     const { stderr, code: exit } = await cli('train', ...args);
     expect(exit).toBe(1);

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { parseRecipe, type Recipe, type RecipeSize, recipeText, reservedNames } from '@slm-compress/compress';
 import { SlmError } from '@slm-compress/onnx';
@@ -35,13 +35,16 @@ const sampled = 4000;
 /**
  * Looks at data, decides or asks what is text and label, and writes a recipe for it; undefined when the person declines.
  *
- * Throws SlmError `OUT_EXISTS` unless forced, `OUT_UNWRITABLE`, `DATA_SOURCE` for standard input, and what choosing the
+ * Throws SlmError `OUT_IS_INPUT`, `OUT_EXISTS` unless forced, `OUT_UNWRITABLE`, `DATA_SOURCE` for standard input, and what choosing the
  * columns, checking the labels and reading the data throw.
  */
 export async function init(options: InitOptions): Promise<WrittenRecipe | undefined> {
   const { data, out, seed, force, asker, signal } = options;
   if (data === '-') {
     throw new SlmError('DATA_SOURCE', '--data: expected a file or folder that the recipe can name, got standard input');
+  }
+  if ((await realpath(out).catch(() => resolve(out))) === (await realpath(data).catch(() => resolve(data)))) {
+    throw new SlmError('OUT_IS_INPUT', `${out}: expected another file than the data (name another --out)`);
   }
   if (!force && (await stat(out).catch(() => undefined)) !== undefined) {
     throw new SlmError('OUT_EXISTS', `${out}: expected no file, got one (--force replaces it)`);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MakeTask } from '../make.ts';
-import { checkOut, checkTokenizerOut, requireWritable } from './check-out.ts';
+import { checkDataOut, checkOut, checkTokenizerOut, requireWritable } from './check-out.ts';
 import { makeFolder, plainPath } from './make-folder.ts';
 
 let root = '';
@@ -12,7 +12,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'check-out-'));
   model = join(root, 'model');
   await mkdir(join(model, 'data'), { recursive: true });
-  await writeFile(join(model, 'manifest.json'), '{}');
+  await writeFile(join(model, 'manifest.json'), '{"version":1,"files":{}}');
   await symlink(model, join(root, 'link'));
   await writeFile(join(root, 'file'), 'x');
 });
@@ -38,7 +38,7 @@ it('refuses an out that is an input, however it is written', async () => {
   }
   const work = makeFolder(quantize(model, `${model}/.`), new AbortController().signal);
   await expect(work.next()).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
-  expect(await readFile(join(model, 'manifest.json'), 'utf8')).toBe('{}');
+  expect(await readFile(join(model, 'manifest.json'), 'utf8')).toBe('{"version":1,"files":{}}');
 });
 
 it('takes slashes and dots off the end of an out, so that X.data lies beside X', () => {
@@ -90,4 +90,50 @@ it('refuses to write a tokenizer over the one it is made from, or into a file', 
   await expect(checkTokenizerOut(model, [join(root, 'link')])).rejects.toMatchObject({ code: 'OUT_IS_INPUT' });
   await expect(checkTokenizerOut(vocabulary, [model])).rejects.toMatchObject({ code: 'OUT_UNWRITABLE' });
   await expect(checkTokenizerOut(join(root, 'new'), [vocabulary, model])).resolves.toBeUndefined();
+});
+
+it('refuses to replace another kind of folder, or one with files of others in it', async () => {
+  const folder = async (name: string, kind: string, ...others: string[]) => {
+    const path = join(root, name);
+    await mkdir(join(path, 'onnx'), { recursive: true });
+    await writeFile(
+      join(path, 'manifest.json'),
+      JSON.stringify({ version: 1, kind, files: { 'README.md': {}, 'onnx/a.onnx': {} } }),
+    );
+    for (const file of ['README.md', 'onnx/a.onnx', ...others]) await writeFile(join(path, file), 'x');
+    return path;
+  };
+  const trained = await folder('trained', 'train');
+  const data = await folder('prepared', 'data');
+  await expect(checkOut(quantize(model, trained))).resolves.toBeUndefined();
+  await expect(checkDataOut(data, [])).resolves.toBeUndefined();
+  const code = 'OUT_EXISTS';
+  await expect(checkDataOut(trained, [])).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining('got a model folder'),
+  });
+  await expect(checkOut(quantize(model, data))).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining('got a data folder'),
+  });
+  const mine = await folder('mine', 'data', 'onnx/notes.txt');
+  await expect(checkDataOut(mine, [])).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining('got also onnx/notes.txt'),
+  });
+  await expect(checkTokenizerOut(trained, [])).rejects.toMatchObject({ code });
+  await rm(join(mine, 'manifest.json'));
+  await expect(checkDataOut(mine, [])).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining('got something else'),
+  });
+});
+
+it('replaces a tokenizer in a folder of its own', async () => {
+  const path = join(root, 'tokenizer');
+  await mkdir(path);
+  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt']) await writeFile(join(path, name), '{}');
+  await expect(checkTokenizerOut(path, [])).resolves.toBeUndefined();
+  await writeFile(join(path, 'notes.txt'), '');
+  await expect(checkTokenizerOut(path, [])).rejects.toMatchObject({ code: 'OUT_EXISTS' });
 });

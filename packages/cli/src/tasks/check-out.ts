@@ -1,5 +1,5 @@
-import { mkdir, mkdtemp, realpath, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { SlmError } from '@slm-compress/onnx';
 import type { MakeTask } from '../make.ts';
 import { isDataFolder } from './data.ts';
@@ -8,12 +8,12 @@ import { isDataFolder } from './data.ts';
  * Checks that `out` can be replaced without losing what the task reads, and makes the folder it will lie in.
  * Links, `.` and `..` are resolved before paths are compared.
  *
- * @throws SlmError `OUT_EXISTS` when `out` is something else than a model folder, `OUT_IS_INPUT` when it, or a folder
+ * @throws SlmError `OUT_EXISTS` when `out` is something else than a model folder, or holds other files too, `OUT_IS_INPUT` when it, or a folder
  *   written beside it, is or holds what the task reads, `OUT_UNWRITABLE` when its folder can't be made
  */
 export async function checkOut(task: MakeTask): Promise<void> {
   const { out } = task;
-  await requireReplaceable(out);
+  await requireReplaceable(out, 'model');
   const isRaw = task.data !== undefined && !(await isDataFolder(task.data));
   await requireApart([out, `${out}.work`, ...(isRaw ? [`${out}.data`] : [])], inputsOf(task));
   await requireWritable(out);
@@ -25,19 +25,29 @@ export async function checkOut(task: MakeTask): Promise<void> {
  * @throws SlmError as `checkOut` does
  */
 export async function checkDataOut(out: string, inputs: readonly string[]): Promise<void> {
-  await requireReplaceable(out);
+  await checkFolderOut(out, inputs, 'data');
+}
+
+/** {@link checkDataOut} for a model folder. */
+export async function checkModelOut(out: string, inputs: readonly string[]): Promise<void> {
+  await checkFolderOut(out, inputs, 'model');
+}
+
+async function checkFolderOut(out: string, inputs: readonly string[], kind: 'model' | 'data'): Promise<void> {
+  await requireReplaceable(out, kind);
   await requireApart([out, `${out}.work`], inputs);
   await requireWritable(out);
 }
 
 /**
- * Checks the folder that a tokenizer's files are written to; other files in it stay.
+ * Checks the folder that a tokenizer's files are written to.
  *
- * @throws SlmError `OUT_IS_INPUT` and `OUT_UNWRITABLE`, as `checkOut` does
+ * @throws SlmError `OUT_EXISTS` when it holds anything else than a tokenizer, `OUT_IS_INPUT` and `OUT_UNWRITABLE`, as `checkOut` does
  */
 export async function checkTokenizerOut(out: string, inputs: readonly string[]): Promise<void> {
   await requireApart([out], inputs);
   await requireWritable(out);
+  await requireTokenizerFolder(out);
 }
 
 /** `OUT_IS_INPUT` when a folder to write is or holds an input. */
@@ -96,14 +106,50 @@ async function realPath(path: string): Promise<string> {
   return join(await realPath(dirname(full)), basename(full));
 }
 
-async function requireReplaceable(out: string): Promise<void> {
-  const found = await stat(out).catch(() => undefined);
-  if (found === undefined) return;
-  const isModel = (await stat(join(out, 'manifest.json')).catch(() => undefined))?.isFile() === true;
-  if (!found.isDirectory() || !isModel) {
-    throw new SlmError(
-      'OUT_EXISTS',
-      `${out}: expected a new folder or a model or data folder to replace, got something else (name another --out)`,
-    );
+/** `OUT_EXISTS` unless `out` is new, or a folder of the kind that was written here and holds nothing else. */
+async function requireReplaceable(out: string, kind: 'model' | 'data'): Promise<void> {
+  if ((await stat(out).catch(() => undefined)) === undefined) return;
+  const manifest = await readWritten(out);
+  const isData = manifest?.kind === 'data';
+  if (manifest === undefined || isData !== (kind === 'data')) {
+    const got = manifest === undefined ? 'something else' : `a ${isData ? 'data' : 'model'} folder`;
+    const message = `${out}: expected a new folder or a ${kind} folder to replace, got ${got} (name another --out)`;
+    throw new SlmError('OUT_EXISTS', message);
   }
+  const other = (await filesOf(out)).find((name) => name !== 'manifest.json' && !Object.hasOwn(manifest.files, name));
+  if (other !== undefined) throw foreignFile(out, other);
+}
+
+/** `OUT_EXISTS` unless `out` is new, or a folder with nothing but a tokenizer's files. */
+async function requireTokenizerFolder(out: string): Promise<void> {
+  if (!(await stat(out).catch(() => undefined))?.isDirectory()) return;
+  const other = (await filesOf(out)).find((name) => !tokenizerFile.test(name));
+  if (other !== undefined) throw foreignFile(out, other);
+}
+
+/** What a folder's manifest says, if a command wrote it: its kind and the files that are in it. */
+async function readWritten(folder: string) {
+  try {
+    const { kind, files } = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
+    return typeof files === 'object' && files !== null ? { kind, files } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const tokenizerFile =
+  /^(tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.jinja|vocab\.(txt|json)|merges\.txt|[^/]+\.model)$/;
+
+function foreignFile(out: string, name: string): SlmError {
+  const message = `${out}: expected nothing but what is to be replaced, got also ${name} (name another --out, or move it)`;
+  return new SlmError('OUT_EXISTS', message);
+}
+
+/** Paths of the files in a folder, with slashes. */
+async function filesOf(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
+    .sort();
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pruneModelFolder, readModelFolder, type StageEvent, vocabularyRows } from '@slm-compress/compress';
 import { loadTokenizer, pruneVocabulary, readTokenizerFiles, writeTokenizer } from '@slm-compress/text';
 import writeFileAtomic from 'write-file-atomic';
-import { checkDataOut, checkTokenizerOut, outError } from './check-out.ts';
+import { checkModelOut, checkTokenizerOut, outError } from './check-out.ts';
 import type { PrunedTokenizer, Task } from './task.ts';
 import { textsOf } from './texts-of.ts';
 
@@ -20,7 +20,7 @@ export async function* pruneTokenizerTask(
   const { path, data, column, out, keep, minCount, heldOut } = task;
   const isModel = (await stat(join(path, 'manifest.json')).catch(() => undefined))?.isFile() === true;
   const inputs = [path, data, ...(heldOut === undefined ? [] : [heldOut])];
-  await (isModel ? checkDataOut(out, inputs) : checkTokenizerOut(out, inputs));
+  await (isModel ? checkModelOut(out, inputs) : checkTokenizerOut(out, inputs));
   const model = isModel ? await readModelFolder(path) : undefined;
   if (model !== undefined) vocabularyRows(model);
   const [files, tokenizer] = await Promise.all([readTokenizerFiles(path), loadTokenizer(path)]);

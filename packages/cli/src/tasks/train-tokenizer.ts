@@ -1,6 +1,6 @@
 import type { StageEvent } from '@slm-compress/compress';
 import { trainTokenizer, writeTokenizer } from '@slm-compress/text';
-import { outError, requireWritable } from './check-out.ts';
+import { checkTokenizerOut, outError } from './check-out.ts';
 import type { MadeTokenizer, Task } from './task.ts';
 import { textsOf } from './texts-of.ts';
 
@@ -10,7 +10,7 @@ export async function* trainTokenizerTask(
   signal: AbortSignal,
 ): AsyncGenerator<StageEvent, MadeTokenizer> {
   const { data, columns, out } = task;
-  await requireWritable(out);
+  await checkTokenizerOut(out, data === '-' ? [] : [data]);
   const events: StageEvent[] = [];
   let texts = 0;
   let finished = false;
