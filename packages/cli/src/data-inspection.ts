@@ -8,6 +8,7 @@ import {
   inspectData,
   loadTokenizer,
   type RowColumns,
+  type RowFormat,
   type RowInput,
   resolveInputs,
 } from '@slm-compress/text';
@@ -21,6 +22,8 @@ export interface InspectedData extends DataInspection {
 }
 
 export interface InspectOptions {
+  /** Of data whose name does not say it. */
+  readonly format?: RowFormat;
   readonly text?: string;
   readonly label?: string;
   /** A tokenizer folder. */
@@ -38,8 +41,10 @@ export interface InspectOptions {
 export async function inspectPath(path: string, options: InspectOptions = {}): Promise<InspectedData> {
   const recipe = /\.ya?ml$/i.test(path);
   const baseDir = recipe ? dirname(resolve(path)) : '.';
-  const inputs = recipe ? await recipeInputs(path, baseDir) : await pathInputs(path);
-  return inspectInputs(inputs, await findColumns(inputs[0]!, { baseDir }), { ...options, baseDir });
+  const { format, ...others } = options;
+  const found = recipe ? await recipeInputs(path, baseDir) : await pathInputs(path);
+  const inputs = format === undefined ? found : found.map((input) => ({ ...input, format }));
+  return inspectInputs(inputs, await findColumns(inputs[0]!, { baseDir }), { ...others, baseDir });
 }
 
 /** Inspects inputs, of the first of which the columns are `found`. */

@@ -42,6 +42,16 @@ export const dimsOption = () =>
 
 export const jsonOption = () => new Option('--json', 'print JSON on stdout instead of text');
 
+export const formatOption = () =>
+  new Option('--format <name>', 'format of the data where its name does not say it, as of standard input').choices([
+    'jsonl',
+    'csv',
+    'tsv',
+    'parquet',
+    'lines',
+    'document',
+  ]);
+
 export const watchOption = () =>
   new Option('--watch', 'show loss, rate, gradient norm, speed and memory while a model trains');
 

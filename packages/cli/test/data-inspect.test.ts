@@ -125,3 +125,26 @@ describe('data inspect', () => {
     expect(code).toBe(1);
   });
 });
+
+test('standard input is read as any file, by inspect and by tokenizer train', async () => {
+  const rows = ['text,label', ...Array.from({ length: 40 }, (_, i) => `rose tulip ${i},${i % 2 === 0 ? 'a' : 'b'}`)];
+  const input = `${rows.join('\n')}\n`;
+  const csv = await slmCompress(['data', 'inspect', '-', '--format', 'csv', '--json'], { input });
+  expect(JSON.parse(csv.stdout)).toMatchObject({
+    rows: 40,
+    read: { text: 'text', label: 'label' },
+    inputs: [{ path: '-' }],
+  });
+  const unnamed = await slmCompress(['data', 'inspect', '-'], { input });
+  expect(unnamed).toMatchObject({ code: 1, stderr: expect.stringContaining('DATA_FORMAT') });
+  const out = mkdtempSync(join(tmpdir(), 'stdin-'));
+  const json = input
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => `${JSON.stringify({ text: line })}\n`);
+  const learned = await slmCompress(['tokenizer', 'train', '--data', '-', '--vocab-size', '60', '--out', out], {
+    input: json.join(''),
+  });
+  expect(learned.stdout).toContain('tokens from 40 texts');
+  rmSync(out, { recursive: true });
+});

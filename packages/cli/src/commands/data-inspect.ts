@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import writeFileAtomic from 'write-file-atomic';
 import { withInterrupts } from '../interrupts.ts';
-import { integerIn, jsonOption, seedOption } from '../options.ts';
+import { formatOption, integerIn, jsonOption, seedOption } from '../options.ts';
 import { log, print, printJson } from '../output.ts';
+import { withSpooledStdin } from '../spooled-stdin.ts';
 
 /** `data inspect PATH`: what a data set consists of, and what to do about it. */
 export function dataInspectCommand(): Command {
@@ -12,8 +13,9 @@ export function dataInspectCommand(): Command {
     )
     .argument(
       '<path>',
-      'file, folder or pattern of JSONL, CSV, TSV, Parquet or text, plain or packed; npm:…; or a recipe (YAML)',
+      'file, folder or pattern of JSONL, CSV, TSV, Parquet or text, plain or packed; npm:…; a recipe (YAML); or - for standard input',
     )
+    .addOption(formatOption())
     .option('--text <column>', 'column that holds the text (default: found)')
     .option('--label <column>', 'column that holds the label (default: found)')
     .option('--tokenizer <dir>', 'tokenizer to count tokens with (default: a small one learned from the sample)')
@@ -34,6 +36,7 @@ Examples:
   $ slm-compress data inspect tickets.jsonl.gz --text body --label queue --tokenizer tokenizers/tickets
   $ slm-compress data inspect reviews.csv --html reviews.html
   $ slm-compress data inspect models/intents/recipe.yaml --json
+  $ head -500 reviews.csv | slm-compress data inspect - --format csv
 
 Of a folder or recipe with several splits, rows of one that occur in another are found. --json prints one object:
 format ("slm-data-inspection-1"), columns, read (the columns read), inputs, rows, wrongRows, emptyRows, unlabelled, sample,
@@ -47,14 +50,17 @@ lengths, classes, duplicates, suspiciousLabels, languages, tokens, cleaning, out
       if (html !== undefined) await requireWritable(html);
       let said = Date.now();
       const inspection = await withInterrupts((signal) =>
-        inspectPath(path, {
-          ...others,
-          signal,
-          onProgress: (rows) => {
-            if (json || Date.now() - said < 3000) return;
-            said = Date.now();
-            log(`${rows.toLocaleString('en')} rows`);
-          },
+        withSpooledStdin(path, async (file) => {
+          const found = await inspectPath(file, {
+            ...others,
+            signal,
+            onProgress: (rows) => {
+              if (json || Date.now() - said < 3000) return;
+              said = Date.now();
+              log(`${rows.toLocaleString('en')} rows`);
+            },
+          });
+          return file === path ? found : { ...found, inputs: found.inputs.map((input) => ({ ...input, path })) };
         }),
       );
       if (json) printJson(inspection, 2);

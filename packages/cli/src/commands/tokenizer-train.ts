@@ -1,8 +1,9 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { withInterrupts } from '../interrupts.ts';
-import { integerIn, jsonOption, workersOption } from '../options.ts';
+import { formatOption, integerIn, jsonOption, workersOption } from '../options.ts';
 import { print, printJson } from '../output.ts';
 import { createProgress } from '../progress.ts';
+import { withSpooledStdin } from '../spooled-stdin.ts';
 import { runTask } from '../task-client.ts';
 
 /** `tokenizer train`: learn a vocabulary. */
@@ -16,6 +17,7 @@ export function trainTokenizerCommand(): Command {
       'file, folder or pattern of JSONL, CSV, Parquet or plain text, plain or packed; - for standard input; or a recipe (YAML)',
     )
     .requiredOption('--out <dir>', 'folder to write')
+    .addOption(formatOption())
     .addOption(
       new Option('--kind <name>', 'model; metaspace-bpe is as Llama has it')
         .choices(['wordpiece', 'bpe', 'metaspace-bpe', 'unigram'])
@@ -48,7 +50,7 @@ export function trainTokenizerCommand(): Command {
         'none',
       ]),
     )
-    .option('--chat-template <text>', 'user-agent, chatml or Jinja text')
+    .addOption(new Option('--chat-template <text>', 'user-agent, chatml or Jinja text').argParser(chatTemplate))
     .addOption(
       new Option('--max-length <n>', 'model_max_length in tokens').argParser(integerIn(1, 2 ** 31 - 1)).default(512),
     )
@@ -63,16 +65,31 @@ export function trainTokenizerCommand(): Command {
         'writes a folder of cleaned and split texts, which --data takes too.\n',
     )
     .action(async (options) => {
-      const { data, column: text, messages, out, json, ...learn } = options;
+      const { data, column: text, messages, format, out, json, ...learn } = options;
       const columns = { ...(text === undefined ? {} : { text }), ...(messages === undefined ? {} : { messages }) };
       const progress = createProgress({ json: json === true });
       const made = await withInterrupts((signal) =>
-        runTask(
-          { kind: 'tokenizer', data, columns, out, options: learn },
-          { signal, onEvent: (event) => progress.show(event) },
+        withSpooledStdin(data, (file) =>
+          runTask(
+            {
+              kind: 'tokenizer',
+              data: file,
+              columns,
+              ...(format === undefined ? {} : { format }),
+              out,
+              options: learn,
+            },
+            { signal, onEvent: (event) => progress.show(event) },
+          ),
         ).finally(() => progress.stop()),
       );
       if (json) printJson({ kind: 'result', ...made });
       else print(`${made.folder}  ${made.vocabSize} tokens from ${made.texts} texts`);
     });
+}
+
+/** The name of a template that is there, or Jinja, which has braces. */
+function chatTemplate(text: string): string {
+  if (['user-agent', 'chatml'].includes(text) || text.includes('{')) return text;
+  throw new InvalidArgumentError('Expected user-agent, chatml or a Jinja template.');
 }

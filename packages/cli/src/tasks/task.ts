@@ -15,6 +15,7 @@ import type {
   DataTask,
   PruneVocabularyReport,
   RowColumns,
+  RowFormat,
   TokenizerTrainingOptions,
 } from '@slm-compress/text';
 import type { EngineName } from '../engines.ts';
@@ -83,6 +84,8 @@ export type Task =
       /** Data, or a recipe. */
       readonly data: string;
       readonly columns: Pick<RowColumns, 'text' | 'messages'>;
+      /** Of data whose name does not say it. */
+      readonly format?: RowFormat;
       readonly out: string;
       readonly options: Omit<TokenizerTrainingOptions, 'signal' | 'onProgress'>;
     }

@@ -9,13 +9,13 @@ export async function* trainTokenizerTask(
   task: Extract<Task, { kind: 'tokenizer' }>,
   signal: AbortSignal,
 ): AsyncGenerator<StageEvent, MadeTokenizer> {
-  const { data, columns, out } = task;
+  const { data, columns, format, out } = task;
   await checkTokenizerOut(out, data === '-' ? [] : [data]);
   const events: StageEvent[] = [];
   let texts = 0;
   let finished = false;
   const counted = async function* () {
-    for await (const text of textsOf(data, columns)) {
+    for await (const text of textsOf(data, columns, format)) {
       texts++;
       yield text;
     }
