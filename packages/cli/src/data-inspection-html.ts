@@ -1,9 +1,8 @@
 import type { ExampleRow, LabelConflict } from '@slm-compress/text';
 import type { VNode } from 'preact';
-import { renderToString } from 'preact-render-to-string';
 import type { InspectedData } from './data-inspection.ts';
-import { type Column, dataTable, element, section, type TableRow } from './report/elements.ts';
-import { STYLE } from './report/theme.ts';
+import { type Column, dataTable, element, section, type TableRow, tile } from './report/elements.ts';
+import { htmlPage } from './report/page.ts';
 import { integer, percent } from './report/wording.ts';
 
 /** Rows of a table that could be endless. */
@@ -17,52 +16,30 @@ const BAR_STYLE =
  * accounts give equal pages; names and texts of the data are escaped.
  */
 export function dataInspectionHtml(name: string, inspection: InspectedData): string {
-  const page = element(
-    'html',
-    { lang: 'en' },
-    element(
-      'head',
-      null,
-      element('meta', { charset: 'utf-8' }),
-      element('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
-      element('title', null, `${name} · data`),
-      element('style', { dangerouslySetInnerHTML: { __html: STYLE + BAR_STYLE } }),
-    ),
-    element(
-      'body',
-      null,
-      hero(name, inspection),
-      element(
-        'main',
-        null,
-        advice(inspection),
-        columns(inspection),
-        classes(inspection),
-        lengths(inspection),
-        tokens(inspection),
-        duplicates(inspection),
-        leaks(inspection),
-        conflicts(inspection),
-        languages(inspection),
-        cleaning(inspection),
-        outliers(inspection),
-        wrongRows(inspection),
-      ),
-      element('footer', null, inspection.format),
-    ),
-  );
-  return `<!doctype html>\n${renderToString(page)}\n`;
+  return htmlPage({
+    title: `${name} · data`,
+    style: BAR_STYLE,
+    hero: hero(name, inspection),
+    main: [
+      advice(inspection),
+      columns(inspection),
+      classes(inspection),
+      lengths(inspection),
+      tokens(inspection),
+      duplicates(inspection),
+      leaks(inspection),
+      conflicts(inspection),
+      languages(inspection),
+      cleaning(inspection),
+      outliers(inspection),
+      wrongRows(inspection),
+    ],
+    footer: inspection.format,
+  });
 }
 
 function hero(name: string, inspection: InspectedData): VNode {
   const { rows, classes: found, duplicates: copies, sample, read, wrongRows: wrong } = inspection;
-  const tile = (title: string, value: string, note: string) =>
-    element(
-      'div',
-      { class: 'tile' },
-      element('dt', null, title),
-      element('dd', null, element('div', { class: 'value' }, value), element('div', { class: 'note' }, note)),
-    );
   const label = read.label === undefined || found === undefined ? '' : `, label: ${read.label}`;
   return element(
     'header',

@@ -15,6 +15,16 @@ export function element(
   return h(tag, attributes as Record<string, never> | null, ...content);
 }
 
+/** A figure at the head of a page, with what it is and a note. */
+export function tile(title: string, value: string, note: string): VNode {
+  return element(
+    'div',
+    { class: 'tile' },
+    element('dt', null, title),
+    element('dd', null, element('div', { class: 'value' }, value), element('div', { class: 'note' }, note)),
+  );
+}
+
 /** A titled part of the page with one sentence that says how to read it. */
 export function section(id: string, title: string, lead: Content, ...content: Content[]): VNode {
   return element(

@@ -1,6 +1,6 @@
-import { renderToString } from 'preact-render-to-string';
 import { accuracyAgainstLatency, latencyDistributions, sizeBars, trainingCurves } from './charts.ts';
 import { element, figure, section } from './elements.ts';
+import { htmlPage } from './page.ts';
 import type { Report } from './schema.ts';
 import {
   confusions,
@@ -15,7 +15,6 @@ import {
   trials,
   warnings,
 } from './sections.ts';
-import { STYLE } from './theme.ts';
 import { ancestry, orderedRows } from './wording.ts';
 
 /**
@@ -31,75 +30,59 @@ export async function htmlReport(report: Report): Promise<string> {
     await latencyDistributions(rows),
     await trainingCurves(report.stages),
   ];
-  const page = element(
-    'html',
-    { lang: 'en' },
-    element(
-      'head',
-      null,
-      element('meta', { charset: 'utf-8' }),
-      element('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
-      element('meta', { name: 'description', content: description(report) }),
-      element('title', null, `${report.name} · report`),
-      element('style', { dangerouslySetInnerHTML: { __html: STYLE } }),
-    ),
-    element(
-      'body',
-      null,
-      hero(report),
-      element(
-        'main',
-        null,
-        warnings(report),
-        scatter || sizes
-          ? section(
-              'overview',
-              'Accuracy, speed and size',
-              'Up and to the left is better. Bars show 95 % intervals: where they overlap widely, ask the paired test.',
-              element(
-                'div',
-                { class: 'stack' },
-                scatter && figure('Accuracy against latency', 'the line follows the steps to the result', scatter),
-                sizes && figure('Size of the model file', 'the .onnx file on disk', sizes),
-              ),
-            )
-          : null,
-        stageChanges(report),
-        results(report),
-        latencies &&
-          section(
-            'latency',
-            'Latency distributions',
-            'How steady each model is: a narrow shape is a predictable model.',
-            figure('Latency of the engine alone', 'dark line: median; coloured line: 99th percentile', latencies),
-          ),
-        confusions(report),
-        perClass(report),
-        pairedTests(report),
-        curves.length > 0
-          ? section(
-              'training',
-              'Training',
-              'Measured on the validation texts after every epoch; a dot marks the epoch whose weights were kept.',
-              element(
-                'div',
-                { class: 'pair' },
-                ...curves.map((curve, i) =>
-                  figure(
-                    ['Validation accuracy', 'Validation loss'][i]!,
-                    ['higher is better', 'lower is better'][i]!,
-                    curve,
-                  ),
+  return htmlPage({
+    title: `${report.name} · report`,
+    description: description(report),
+    hero: hero(report),
+    main: [
+      warnings(report),
+      scatter || sizes
+        ? section(
+            'overview',
+            'Accuracy, speed and size',
+            'Up and to the left is better. Bars show 95 % intervals: where they overlap widely, ask the paired test.',
+            element(
+              'div',
+              { class: 'stack' },
+              scatter && figure('Accuracy against latency', 'the line follows the steps to the result', scatter),
+              sizes && figure('Size of the model file', 'the .onnx file on disk', sizes),
+            ),
+          )
+        : null,
+      stageChanges(report),
+      results(report),
+      latencies &&
+        section(
+          'latency',
+          'Latency distributions',
+          'How steady each model is: a narrow shape is a predictable model.',
+          figure('Latency of the engine alone', 'dark line: median; coloured line: 99th percentile', latencies),
+        ),
+      confusions(report),
+      perClass(report),
+      pairedTests(report),
+      curves.length > 0
+        ? section(
+            'training',
+            'Training',
+            'Measured on the validation texts after every epoch; a dot marks the epoch whose weights were kept.',
+            element(
+              'div',
+              { class: 'pair' },
+              ...curves.map((curve, i) =>
+                figure(
+                  ['Validation accuracy', 'Validation loss'][i]!,
+                  ['higher is better', 'lower is better'][i]!,
+                  curve,
                 ),
               ),
-            )
-          : null,
-        trials(report),
-        dataAccount(report),
-        method(report),
-      ),
-      element('footer', null, `${report.createdBy} · report format ${report.schemaVersion}`),
-    ),
-  );
-  return `<!doctype html>\n${renderToString(page)}\n`;
+            ),
+          )
+        : null,
+      trials(report),
+      dataAccount(report),
+      method(report),
+    ],
+    footer: `${report.createdBy} · report format ${report.schemaVersion}`,
+  });
 }

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { type Content, dataTable, element, facts, none, section, twoLines, verdict } from './elements.ts';
+import { type Content, dataTable, element, facts, none, section, tile, twoLines, verdict } from './elements.ts';
 import type { Report, Row, StageReport } from './schema.ts';
 import {
   bytesText,
@@ -41,13 +41,6 @@ export function hero(report: Report): VNode {
 
 function tiles(result: Row, teacher: Row | undefined): VNode {
   const from = (value: string | undefined) => (teacher && value ? `${teacher.name}: ${value}` : '');
-  const tile = (name: string, value: string, note: string) =>
-    element(
-      'div',
-      { class: 'tile' },
-      element('dt', null, name),
-      element('dd', null, element('div', { class: 'value' }, value), element('div', { class: 'note' }, note)),
-    );
   const measured = (value: number | null | undefined, text: (value: number) => string) =>
     value === null || value === undefined ? '–' : text(value);
   const milliseconds = (value: number) => `${significant(value)} ms`;
