@@ -132,7 +132,8 @@ it('refuses to replace another kind of folder, or one with files of others in it
 it('replaces a tokenizer in a folder of its own', async () => {
   const path = join(root, 'tokenizer');
   await mkdir(path);
-  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt']) await writeFile(join(path, name), '{}');
+  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt', 'kept-ids.json'])
+    await writeFile(join(path, name), '{}');
   await expect(checkTokenizerOut(path, [])).resolves.toBeUndefined();
   await writeFile(join(path, 'notes.txt'), '');
   await expect(checkTokenizerOut(path, [])).rejects.toMatchObject({ code: 'OUT_EXISTS' });

@@ -138,7 +138,7 @@ async function readWritten(folder: string) {
 }
 
 const tokenizerFile =
-  /^(tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.jinja|vocab\.(txt|json)|merges\.txt|[^/]+\.model)$/;
+  /^(tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.jinja|vocab\.(txt|json)|merges\.txt|kept-ids\.json|[^/]+\.model)$/;
 
 function foreignFile(out: string, name: string): SlmError {
   const message = `${out}: expected nothing but what is to be replaced, got also ${name} (name another --out, or move it)`;
